@@ -4,3 +4,4 @@
 pub mod error;
 pub mod net;
 pub mod party;
+pub mod ring;

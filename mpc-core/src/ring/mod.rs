@@ -1,0 +1,11 @@
+//! Words of the rings Z_2^k (k <= 64) and the kernels on them.
+//!
+//! Ring elements are stored as `u64` words and computed with wrapping 64-bit
+//! arithmetic whatever the width; they are reduced mod 2^k only where they
+//! leave the party. So there is one family of kernels, on `u64`.
+
+pub mod bits;
+pub mod elementwise;
+pub mod gemm;
+pub mod pack;
+pub mod prg;
