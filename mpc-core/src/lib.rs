@@ -2,6 +2,7 @@
 //! correlated randomness and transport. No protocol logic and no files.
 
 pub mod error;
+pub mod fixed;
 pub mod net;
 pub mod party;
 pub mod ring;
