@@ -1,1 +1,4 @@
-//! placeholder
+//! Neural networks over three kinds of arithmetic: secret shares, fixed point and
+//! floating point.
+
+pub mod engine;

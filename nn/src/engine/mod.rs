@@ -1,0 +1,206 @@
+//! What a network is computed on.
+//!
+//! Layers, losses, optimisers and the trainer are written once, over [`Engine`].
+//! [`PlainFloat`] computes in `f64`, [`PlainFixed`] in the 64-bit fixed point of
+//! the protocols but in the clear, and the MPC engine on secret shares.
+//!
+//! # Values and scales
+//!
+//! A tensor is a matrix whose rows are samples. It carries its *scale*: a word
+//! `w` at scale `f` stands for `w / 2^f`. Products are exact and their scales add
+//! up; nothing is rounded until [`Engine::rescale`] or an operation that rescales.
+//! The caller sees to it that
+//!
+//! * every value stays below `2^63` in words, and every value that is rescaled
+//!   below `2^61` ([`MAX_RESCALE_BITS`]), and
+//! * every value that is compared (ReLU, softmax) stays below `2^31` in words at
+//!   the scale it is compared at ([`MAX_COMPARE_BITS`]).
+//!
+//! [`crate::plan`] chooses scales that leave this room; [`PlainFixed`] refuses
+//! a computation that runs out of it, naming the step.
+//!
+//! # Rounds
+//!
+//! Local operations need no messages. The `async` ones do: under MPC each
+//! `.await` spends at least one round, and operations joined with
+//! `futures_util::try_join!` share theirs. An interactive operation draws its
+//! randomness under the name of its step, so no step may run two of them: give
+//! each its own [`Engine::step`].
+
+mod fixed;
+mod float;
+mod plain;
+
+pub use fixed::{PlainFixed, Rounding};
+pub use float::PlainFloat;
+pub use plain::PlainTensor;
+
+use futures_util::FutureExt;
+use mpc_core::error::{Error, Result};
+use ndarray::Array2;
+
+/// A value must be below two to this power, in words, when it is rescaled.
+pub const MAX_RESCALE_BITS: u32 = 61;
+
+/// A value must be below two to this power, in words at its new scale, when it is compared.
+pub const MAX_COMPARE_BITS: u32 = 31;
+
+/// Whether an operand of a matrix product is taken as it is or transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trans {
+    /// As it is.
+    No,
+    /// Transposed.
+    Yes,
+}
+
+impl Trans {
+    /// The shape of an operand of shape `[rows, columns]` as the product sees it.
+    pub fn of(self, [rows, columns]: [usize; 2]) -> [usize; 2] {
+        match self {
+            Trans::No => [rows, columns],
+            Trans::Yes => [columns, rows],
+        }
+    }
+}
+
+/// Computes on matrices of fixed-point numbers; see the [module](self) on scales and rounds.
+///
+/// # Errors
+/// Every operation answers `Error::Shape` for operands that do not fit and
+/// `Error::Misuse` for scales that do not; interactive operations also answer
+/// whatever the network or a failed check brings.
+#[allow(async_fn_in_trait)] // one thread drives all futures of a party: nothing needs `Send`
+pub trait Engine: Sized {
+    /// A matrix with its scale.
+    type Tensor: Clone;
+
+    /// A named stage of the computation, below this one.
+    fn step(&self, name: &str) -> Self;
+
+    // ---- local ----
+
+    /// Rows and columns of a tensor.
+    fn shape(&self, a: &Self::Tensor) -> [usize; 2];
+
+    /// Fractional bits of a tensor.
+    fn scale(&self, a: &Self::Tensor) -> u32;
+
+    /// A tensor of values that everybody knows, rounded to the nearest word.
+    fn public(&self, values: &Array2<f64>, scale: u32) -> Result<Self::Tensor>;
+
+    /// `a + b`, of equal shapes and scales.
+    fn add(&self, a: Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// `a - b`, of equal shapes and scales.
+    fn sub(&self, a: Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// Adds `row`, `1 x columns` and of the same scale, to each row of `a`.
+    fn add_row(&self, a: Self::Tensor, row: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// Takes `row`, `1 x columns` and of the same scale, from each row of `a`.
+    fn sub_row(&self, a: Self::Tensor, row: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// The sum of all rows, `1 x columns`.
+    fn sum_rows(&self, a: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// The given rows, in the given order; a row may occur more than once.
+    fn select_rows(&self, a: &Self::Tensor, rows: &[usize]) -> Result<Self::Tensor>;
+
+    /// Overwrites the rows of `a` from `first` on by `part`, of the same width and scale.
+    fn set_rows(&self, a: &mut Self::Tensor, first: usize, part: &Self::Tensor) -> Result<()>;
+
+    /// `a` times a public number, which is rounded to `factor_scale`; the scales add up.
+    fn mul_public(&self, a: Self::Tensor, factor: f64, factor_scale: u32) -> Result<Self::Tensor>;
+
+    /// Each column of `a` times a public number of its own, rounded to `factor_scale`;
+    /// the scales add up.
+    fn mul_public_row(
+        &self,
+        a: Self::Tensor,
+        factors: &[f64],
+        factor_scale: u32,
+    ) -> Result<Self::Tensor>;
+
+    /// The same words read at another scale: a product with a power of two, for free.
+    fn with_scale(&self, a: Self::Tensor, scale: u32) -> Self::Tensor;
+
+    /// The same value with more fractional bits.
+    ///
+    /// `Error::Misuse` where `scale` is smaller than that of `a`.
+    fn lift(&self, a: Self::Tensor, scale: u32) -> Result<Self::Tensor> {
+        match scale.checked_sub(self.scale(&a)) {
+            Some(0) => Ok(a),
+            Some(bits) => self.mul_public(a, 1.0, bits),
+            None => Err(Error::Misuse(format!(
+                "cannot lift a tensor of scale {} to the smaller scale {scale}",
+                self.scale(&a)
+            ))),
+        }
+    }
+
+    // ---- interactive ----
+
+    /// The exact matrix product; the scales add up.
+    async fn matmul(
+        &self,
+        a: &Self::Tensor,
+        a_trans: Trans,
+        b: &Self::Tensor,
+        b_trans: Trans,
+    ) -> Result<Self::Tensor>;
+
+    /// The exact elementwise product of equal shapes; the scales add up.
+    async fn mul(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// Each row of `a` times `row`, `1 x columns`, elementwise and exact; the scales add up.
+    async fn mul_row(&self, a: &Self::Tensor, row: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// The sum over rows of the elementwise product, `1 x columns`, exact; the scales add up.
+    async fn column_dot(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// Rounds to fewer fractional bits, without bias; the error is below 1.5 units
+    /// in the last place. A tensor that has `scale` already is returned as it is.
+    ///
+    /// `Error::Misuse` where `scale` is larger than that of `a`.
+    async fn rescale(&self, a: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// `max(z, 0)` at `scale`, and the bits `z > 0` as a tensor of zeros and ones
+    /// at scale 0, which the backward pass needs.
+    ///
+    /// Where `z` is zero to within the rounding, the bit may be either.
+    async fn relu(&self, z: Self::Tensor, scale: u32) -> Result<(Self::Tensor, Self::Tensor)>;
+
+    /// `z` where `bits`, zeros and ones at scale 0, are one, and zero elsewhere; at `scale`.
+    async fn select(
+        &self,
+        z: &Self::Tensor,
+        bits: &Self::Tensor,
+        scale: u32,
+    ) -> Result<Self::Tensor> {
+        let product = self.step("product").mul(z, bits).await?;
+        self.step("rescale").rescale(product, scale).await
+    }
+
+    /// `1 / (1 + e^-z)` at `scale`.
+    async fn sigmoid(&self, z: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// The softmax of each row at `scale`.
+    async fn softmax(&self, z: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.
+    async fn inv_sqrt(&self, v: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// Brings `a` to `scale`: free upwards, by [`Engine::rescale`] downwards.
+    async fn align(&self, a: Self::Tensor, scale: u32) -> Result<Self::Tensor> {
+        if self.scale(&a) <= scale { self.lift(a, scale) } else { self.rescale(a, scale).await }
+    }
+}
+
+/// The result of a computation on a plain engine, whose operations never wait.
+///
+/// # Panics
+/// When the future waits for something: it does not belong to a plain engine.
+pub fn finish<F: Future>(computation: F) -> F::Output {
+    computation.now_or_never().expect("operations of a plain engine never wait")
+}

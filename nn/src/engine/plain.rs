@@ -1,0 +1,144 @@
+//! The tensor of the plain engines, and what they do alike.
+
+use mpc_core::error::{Error, Result};
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+/// A matrix of plain values with its scale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainTensor<V> {
+    /// The values, in words or in numbers as the engine has it; rows are samples.
+    pub values: Array2<V>,
+    /// Fractional bits.
+    pub scale: u32,
+}
+
+/// Rows and columns as an array.
+pub(super) fn shape_of<V>(a: &PlainTensor<V>) -> [usize; 2] {
+    [a.values.nrows(), a.values.ncols()]
+}
+
+fn misfit<V>(op: &'static str, a: &PlainTensor<V>, b: &PlainTensor<V>) -> Error {
+    Error::Shape { op, left: shape_of(a), right: shape_of(b) }
+}
+
+fn require_equal_scales<V>(op: &str, a: &PlainTensor<V>, b: &PlainTensor<V>) -> Result<()> {
+    if a.scale == b.scale {
+        Ok(())
+    } else {
+        Err(Error::Misuse(format!("{op}: operands have scales {} and {}", a.scale, b.scale)))
+    }
+}
+
+/// How the scales of the operands of an elementwise operation relate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scales {
+    /// They must be equal, and the result has the same.
+    Equal,
+    /// They add up.
+    AddUp,
+}
+
+/// Combines `a` elementwise with `b`, which has the shape of `a` or is one row of its width.
+pub(super) fn combine<V: Clone>(
+    op: &'static str,
+    mut a: PlainTensor<V>,
+    b: &PlainTensor<V>,
+    scales: Scales,
+    mut f: impl FnMut(&V, &V) -> Result<V>,
+) -> Result<PlainTensor<V>> {
+    if scales == Scales::Equal {
+        require_equal_scales(op, &a, b)?;
+    }
+    let Some(other) = b.values.broadcast(a.values.dim()) else {
+        return Err(misfit(op, &a, b));
+    };
+    for (x, y) in a.values.iter_mut().zip(other.iter()) {
+        *x = f(x, y)?;
+    }
+    if scales == Scales::AddUp {
+        a.scale += b.scale;
+    }
+    Ok(a)
+}
+
+/// Refuses a second operand that is not exactly of the shape of the first.
+pub(super) fn require_same_shape<V>(
+    op: &'static str,
+    a: &PlainTensor<V>,
+    b: &PlainTensor<V>,
+) -> Result<()> {
+    if shape_of(a) == shape_of(b) { Ok(()) } else { Err(misfit(op, a, b)) }
+}
+
+/// Refuses a second operand that is not one row as wide as the first.
+pub(super) fn require_row<V>(
+    op: &'static str,
+    a: &PlainTensor<V>,
+    row: &PlainTensor<V>,
+) -> Result<()> {
+    if shape_of(row) == [1, a.values.ncols()] { Ok(()) } else { Err(misfit(op, a, row)) }
+}
+
+/// The operands of a matrix product as it sees them.
+pub(super) fn factors<'a, V>(
+    a: &'a PlainTensor<V>,
+    a_trans: super::Trans,
+    b: &'a PlainTensor<V>,
+    b_trans: super::Trans,
+) -> Result<(ArrayView2<'a, V>, ArrayView2<'a, V>)> {
+    let (left, right) = (a_trans.of(shape_of(a)), b_trans.of(shape_of(b)));
+    if left[1] != right[0] {
+        return Err(Error::Shape { op: "matmul", left, right });
+    }
+    let view = |t: &'a PlainTensor<V>, trans| match trans {
+        super::Trans::No => t.values.view(),
+        super::Trans::Yes => t.values.t(),
+    };
+    Ok((view(a, a_trans), view(b, b_trans)))
+}
+
+/// The given rows.
+pub(super) fn select_rows<V: Clone>(a: &PlainTensor<V>, rows: &[usize]) -> Result<PlainTensor<V>> {
+    match rows.iter().find(|&&row| row >= a.values.nrows()) {
+        Some(row) => Err(Error::Misuse(format!(
+            "select_rows: there is no row {row} in {}",
+            a.values.nrows()
+        ))),
+        None => Ok(PlainTensor { values: a.values.select(Axis(0), rows), scale: a.scale }),
+    }
+}
+
+/// Overwrites the rows of `a` from `first` on.
+pub(super) fn set_rows<V: Clone>(
+    a: &mut PlainTensor<V>,
+    first: usize,
+    part: &PlainTensor<V>,
+) -> Result<()> {
+    require_equal_scales("set_rows", a, part)?;
+    let end = first.checked_add(part.values.nrows()).filter(|&end| end <= a.values.nrows());
+    match end {
+        Some(end) if a.values.ncols() == part.values.ncols() => {
+            a.values.slice_mut(s![first..end, ..]).assign(&part.values);
+            Ok(())
+        }
+        _ => Err(misfit("set_rows", a, part)),
+    }
+}
+
+/// Refuses a rescaling that would add fractional bits, or shift all of a word away.
+pub(super) fn require_fewer_bits<V>(a: &PlainTensor<V>, scale: u32) -> Result<()> {
+    if scale <= a.scale && a.scale - scale < super::MAX_RESCALE_BITS {
+        Ok(())
+    } else {
+        Err(Error::Misuse(format!("cannot rescale from scale {} to {scale}", a.scale)))
+    }
+}
+
+/// Refuses a list of factors that does not have one for each column.
+pub(super) fn require_factor_per_column<V>(a: &PlainTensor<V>, factors: &[f64]) -> Result<()> {
+    if factors.len() == a.values.ncols() {
+        Ok(())
+    } else {
+        Err(Error::Shape { op: "mul_public_row", left: shape_of(a), right: [1, factors.len()] })
+    }
+}
