@@ -5,9 +5,12 @@
 //! error within the deadline. A message exists where its length is not zero.
 
 mod frame;
+mod framing;
+mod local;
 mod traffic;
 
-pub use frame::{FRAME_HEADER_BYTES, FrameHeader, SessionId};
+pub use frame::{FRAME_HEADER_BYTES, FrameHeader, MAX_PAYLOAD_BYTES, SessionId};
+pub use local::{LocalTransport, TamperedMessage, local_network};
 pub use traffic::Traffic;
 
 use crate::error::Result;
