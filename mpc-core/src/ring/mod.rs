@@ -9,3 +9,6 @@ pub mod elementwise;
 pub mod gemm;
 pub mod pack;
 pub mod prg;
+mod word;
+
+pub use word::{Ring, Z2, Z64};

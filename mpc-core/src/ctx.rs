@@ -1,0 +1,113 @@
+//! What a protocol function works with: who it is, where it is, and its three
+//! neighbours: randomness, network, recorder.
+
+use crate::party::PartyId;
+use crate::prss::{Draw, Prss};
+use crate::security::{Product, Recorder, Security};
+use crate::step::StepPath;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// The context of one protocol step at one party.
+///
+/// Contexts are cheap handles on one session; [`Ctx::step`] names a sub-step. They
+/// stay on the thread that runs the session.
+pub struct Ctx<S: Security> {
+    session: Rc<SessionState<S>>,
+    path: Rc<StepPath>,
+}
+
+/// What all contexts of a session share.
+pub(crate) struct SessionState<S: Security> {
+    pub(crate) party: PartyId,
+    pub(crate) prss: Prss,
+    pub(crate) recorder: RefCell<S::Recorder>,
+    pub(crate) outbox: RefCell<Vec<Posted>>,
+}
+
+/// What a step sends to and expects from its neighbours; empty means no message.
+#[derive(Default)]
+pub struct Message {
+    /// Payload for the previous party.
+    pub to_prev: Vec<u8>,
+    /// Payload for the next party.
+    pub to_next: Vec<u8>,
+    /// Exact number of bytes expected from the previous party.
+    pub expect_prev: usize,
+    /// Exact number of bytes expected from the next party.
+    pub expect_next: usize,
+}
+
+/// What arrived from the neighbours, of exactly the expected lengths.
+#[derive(Default)]
+pub struct Received {
+    /// Payload from the previous party.
+    pub from_prev: Vec<u8>,
+    /// Payload from the next party.
+    pub from_next: Vec<u8>,
+}
+
+/// A message that waits for the round to be complete, and the place of its answer.
+pub(crate) struct Posted {
+    pub(crate) path: Rc<StepPath>,
+    pub(crate) message: Message,
+    pub(crate) answer: Rc<RefCell<Option<Received>>>,
+    pub(crate) waker: Waker,
+}
+
+impl<S: Security> Ctx<S> {
+    pub(crate) fn new(session: Rc<SessionState<S>>) -> Ctx<S> {
+        Ctx { session, path: StepPath::root() }
+    }
+
+    /// This party.
+    pub fn party(&self) -> PartyId {
+        self.session.party
+    }
+
+    /// The context of a named sub-step.
+    pub fn step(&self, name: &str) -> Ctx<S> {
+        Ctx { session: self.session.clone(), path: self.path.child(name) }
+    }
+
+    /// The path of this step, for messages to people.
+    pub fn path(&self) -> &StepPath {
+        &self.path
+    }
+
+    /// Fresh streams common with either neighbour.
+    pub fn draw(&self) -> Draw {
+        self.session.prss.draw(self.path.hash())
+    }
+
+    /// Notes a product for verification; nothing in the semi-honest mode.
+    pub fn record(&self, product: impl FnOnce() -> Product) {
+        self.session.recorder.borrow_mut().record(product);
+    }
+
+    /// Sends to and receives from both neighbours.
+    ///
+    /// The messages of all branches that wait at the same time travel in one round.
+    /// Does not return if the round fails: the session ends with the error.
+    pub async fn exchange(&self, message: Message) -> Received {
+        let answer = Rc::new(RefCell::new(None));
+        let mut message = Some(message);
+        poll_fn(|task| {
+            if let Some(received) = answer.borrow_mut().take() {
+                return Poll::Ready(received);
+            }
+            if let Some(message) = message.take() {
+                self.session.outbox.borrow_mut().push(Posted {
+                    path: self.path.clone(),
+                    message,
+                    answer: answer.clone(),
+                    waker: task.waker().clone(),
+                });
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

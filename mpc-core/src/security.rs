@@ -1,0 +1,95 @@
+//! The security mode as a type parameter, so that no protocol exists twice.
+
+use crate::ring::Ring;
+use crate::share::{Arith, Bin, Words};
+use std::sync::Arc;
+
+/// Against whom a computation is secure. Protocols are generic over it and call
+/// [`crate::ctx::Ctx::record`] for each product; only the recorder differs.
+pub trait Security: sealed::Sealed + 'static {
+    /// What keeps the products until they are verified.
+    type Recorder: Recorder;
+    /// Whether every product is verified before anything is opened. Where false, a
+    /// protocol may rely on a value that one party alone provides.
+    const VERIFIED: bool;
+    /// The name in jobs and reports.
+    const NAME: &'static str;
+}
+
+/// Parties follow the protocol but look at all they see; at most one of them.
+#[derive(Clone, Copy, Debug)]
+pub struct SemiHonest;
+
+impl Security for SemiHonest {
+    type Recorder = ();
+    const VERIFIED: bool = false;
+    const NAME: &'static str = "semi-honest";
+}
+
+/// Takes the products of a computation.
+pub trait Recorder: Default {
+    /// Notes one product; `product` is evaluated only if it is kept.
+    fn record(&mut self, product: impl FnOnce() -> Product);
+}
+
+impl Recorder for () {
+    #[inline]
+    fn record(&mut self, _: impl FnOnce() -> Product) {}
+}
+
+/// A replicated sharing without its ring: what a recorder keeps.
+#[derive(Clone)]
+pub struct Components {
+    /// Rows and columns, or lanes and planes.
+    pub shape: [usize; 2],
+    /// `x_i`.
+    pub first: Arc<Words>,
+    /// `x_{i+1}`.
+    pub second: Arc<Words>,
+}
+
+/// A product that was computed and re-shared, and may carry an additive error of
+/// whoever re-shared it.
+pub enum Product {
+    /// `z = x * y` element by element modulo `2^bits`.
+    Elementwise {
+        /// Width of the ring.
+        bits: u32,
+        /// `x`, `y` and `z`.
+        operands: [Components; 3],
+    },
+    /// `z = x * y`, a matrix product modulo `2^bits`, operands as they were multiplied
+    /// (transposed operands are flagged).
+    Matrix {
+        /// Width of the ring.
+        bits: u32,
+        /// Whether `x` and `y` are read transposed.
+        transposed: [bool; 2],
+        /// `x`, `y` and `z`.
+        operands: [Components; 3],
+    },
+    /// `z = x & y` bit by bit.
+    And {
+        /// `x`, `y` and `z`.
+        operands: [Components; 3],
+    },
+}
+
+impl<R: Ring> From<&Arith<R>> for Components {
+    fn from(share: &Arith<R>) -> Components {
+        let (first, second) = share.buffers();
+        Components { shape: share.shape(), first, second }
+    }
+}
+
+impl From<&Bin> for Components {
+    fn from(share: &Bin) -> Components {
+        let (first, second) = share.buffers();
+        Components { shape: [share.lanes(), share.planes()], first, second }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::SemiHonest {}
+}

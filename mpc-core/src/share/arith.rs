@@ -1,0 +1,303 @@
+//! Replicated sharings of matrices over a ring.
+
+use super::Words;
+use crate::error::{Error, Result};
+use crate::party::PartyId;
+use crate::ring::Ring;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// One party's replicated share of a matrix over `R`: `x = x_0 + x_1 + x_2`, and
+/// `P_i` holds `x_i` ("first") and `x_{i+1}` ("second"), row-major.
+///
+/// A clone shares the buffers. All methods are local: they send nothing.
+#[derive(Clone)]
+pub struct Arith<R: Ring> {
+    shape: [usize; 2],
+    first: Arc<Words>,
+    second: Arc<Words>,
+    ring: PhantomData<R>,
+}
+
+impl<R: Ring> Arith<R> {
+    /// Takes the two components that this party holds.
+    ///
+    /// # Panics
+    /// If a component does not have rows times columns words.
+    pub fn from_components(shape: [usize; 2], first: Words, second: Words) -> Self {
+        let len = shape[0] * shape[1];
+        assert!(first.len() == len && second.len() == len, "one word an element");
+        Self { shape, first: Arc::new(first), second: Arc::new(second), ring: PhantomData }
+    }
+
+    /// The sharing of a public matrix in which `x_0` is the value and the rest is zero.
+    pub fn public(party: PartyId, shape: [usize; 2], values: Vec<u64>) -> Self {
+        Self::known(party, PartyId::P0, shape, values)
+    }
+
+    /// The free sharing of a matrix that the two holders of component `component`
+    /// know: that component is the value and the others are zero.
+    ///
+    /// `component.prev()` and `component` pass the value, the third party passes anything
+    /// of the same length (it is ignored).
+    pub fn known(
+        party: PartyId,
+        component: PartyId,
+        shape: [usize; 2],
+        values: impl Into<Words>,
+    ) -> Self {
+        let values: Words = values.into();
+        let zero = Words::zeroed(values.len());
+        match party {
+            p if p == component => Self::from_components(shape, values, zero),
+            p if p.next() == component => Self::from_components(shape, zero, values),
+            _ => Self::from_components(shape, zero.clone(), zero),
+        }
+    }
+
+    /// A matrix of zeros.
+    pub fn zeros(shape: [usize; 2]) -> Self {
+        let zero = Arc::new(Words::zeroed(shape[0] * shape[1]));
+        Self { shape, first: zero.clone(), second: zero, ring: PhantomData }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// Number of columns.
+    pub fn cols(&self) -> usize {
+        self.shape[1]
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape[0] * self.shape[1]
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The component `x_i` that party `P_i` holds.
+    pub fn first(&self) -> &[u64] {
+        &self.first
+    }
+
+    /// The component `x_{i+1}` that party `P_i` holds.
+    pub fn second(&self) -> &[u64] {
+        &self.second
+    }
+
+    /// The buffers of both components, shared with this share.
+    pub(crate) fn buffers(&self) -> (Arc<Words>, Arc<Words>) {
+        (self.first.clone(), self.second.clone())
+    }
+
+    /// The same words read in another ring: right only where `S` is no wider than `R`
+    /// (reduction modulo `2^S`), which the compiler checks.
+    pub fn reduce<S: Ring>(&self) -> Arith<S> {
+        const { assert!(S::BITS <= R::BITS, "reduction goes to a narrower ring") };
+        Arith {
+            shape: self.shape,
+            first: self.first.clone(),
+            second: self.second.clone(),
+            ring: PhantomData,
+        }
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// `Shape` when the number of elements differs.
+    pub fn reshape(&self, shape: [usize; 2]) -> Result<Self> {
+        if shape[0].checked_mul(shape[1]) != Some(self.len()) {
+            return Err(Error::Shape { op: "reshape", left: self.shape, right: shape });
+        }
+        Ok(Self { shape, ..self.clone() })
+    }
+
+    /// Applies one linear map to both components; `f` maps the words of a matrix of
+    /// this shape to those of a matrix of shape `shape`.
+    pub fn linear(&self, shape: [usize; 2], f: impl Fn(&[u64]) -> Words) -> Self {
+        Self::from_components(shape, f(&self.first), f(&self.second))
+    }
+
+    fn map(&self, f: impl Fn(u64) -> u64) -> Self {
+        self.linear(self.shape, |x| x.iter().map(|&x| f(x)).collect())
+    }
+
+    fn zip(&self, op: &'static str, other: &Self, f: impl Fn(u64, u64) -> u64) -> Result<Self> {
+        if self.shape != other.shape {
+            return Err(Error::Shape { op, left: self.shape, right: other.shape });
+        }
+        let zip = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect();
+        Ok(Self::from_components(
+            self.shape,
+            zip(&self.first, &other.first),
+            zip(&self.second, &other.second),
+        ))
+    }
+
+    /// `self + other`, element by element.
+    ///
+    /// # Errors
+    /// `Shape` when the shapes differ.
+    pub fn add(&self, other: &Self) -> Result<Self> {
+        self.zip("add", other, u64::wrapping_add)
+    }
+
+    /// `self - other`, element by element.
+    ///
+    /// # Errors
+    /// `Shape` when the shapes differ.
+    pub fn sub(&self, other: &Self) -> Result<Self> {
+        self.zip("sub", other, u64::wrapping_sub)
+    }
+
+    /// `-self`.
+    pub fn neg(&self) -> Self {
+        self.map(u64::wrapping_neg)
+    }
+
+    /// `self * factor` for a public factor.
+    pub fn scale(&self, factor: u64) -> Self {
+        self.map(|x| x.wrapping_mul(factor))
+    }
+
+    /// `self + value` for a public value, the same for all elements.
+    pub fn add_public(&self, party: PartyId, value: u64) -> Self {
+        let shifted = |words: &Words| words.iter().map(|x| x.wrapping_add(value)).collect();
+        match party {
+            PartyId::P0 => Self { first: Arc::new(shifted(&self.first)), ..self.clone() },
+            PartyId::P1 => self.clone(),
+            PartyId::P2 => Self { second: Arc::new(shifted(&self.second)), ..self.clone() },
+        }
+    }
+
+    /// `self + values` for a public matrix of the same shape.
+    ///
+    /// # Errors
+    /// `Shape` when the number of values differs.
+    pub fn add_public_matrix(&self, party: PartyId, values: &[u64]) -> Result<Self> {
+        if values.len() != self.len() {
+            let right = [1, values.len()];
+            return Err(Error::Shape { op: "add public", left: self.shape, right });
+        }
+        self.add(&Self::public(party, self.shape, values.to_vec()))
+    }
+
+    /// Adds a row to every row.
+    ///
+    /// # Errors
+    /// `Shape` when `row` is not `1 x cols`.
+    pub fn add_row(&self, row: &Self) -> Result<Self> {
+        if row.shape != [1, self.cols()] {
+            return Err(Error::Shape { op: "add row", left: self.shape, right: row.shape });
+        }
+        self.add(&row.repeat_rows(self.rows()))
+    }
+
+    /// A `1 x cols` row repeated `rows` times.
+    pub fn repeat_rows(&self, rows: usize) -> Self {
+        self.linear([rows, self.cols()], |x| x.repeat(rows).into())
+    }
+
+    /// A `rows x 1` column repeated `cols` times.
+    pub fn repeat_cols(&self, cols: usize) -> Self {
+        self.linear([self.len(), cols], |x| {
+            x.iter().flat_map(|&x| std::iter::repeat_n(x, cols)).collect()
+        })
+    }
+
+    /// The sum of all rows, `1 x cols`.
+    pub fn sum_rows(&self) -> Self {
+        let cols = self.cols();
+        self.linear([1, cols], |x| {
+            let mut sum = Words::zeroed(cols);
+            for row in x.chunks_exact(cols.max(1)) {
+                sum.iter_mut().zip(row).for_each(|(s, &x)| *s = s.wrapping_add(x));
+            }
+            sum
+        })
+    }
+
+    /// The sum of each row, `rows x 1`.
+    pub fn sum_cols(&self) -> Self {
+        let [rows, cols] = self.shape;
+        self.linear([rows, 1], |x| {
+            let sum = |row: &[u64]| row.iter().fold(0u64, |s, &x| s.wrapping_add(x));
+            (0..rows).map(|r| sum(&x[r * cols..(r + 1) * cols])).collect()
+        })
+    }
+
+    /// The transposed matrix.
+    pub fn transpose(&self) -> Self {
+        let [rows, cols] = self.shape;
+        self.linear([cols, rows], |x| {
+            (0..cols).flat_map(|c| (0..rows).map(move |r| x[r * cols + c])).collect()
+        })
+    }
+
+    /// The rows with the given numbers, in that order.
+    ///
+    /// # Errors
+    /// `Misuse` when there is no such row.
+    pub fn select_rows(&self, rows: &[usize]) -> Result<Self> {
+        let cols = self.cols();
+        if let Some(row) = rows.iter().find(|&&row| row >= self.rows()) {
+            return Err(Error::Misuse(format!("there is no row {row} among {}", self.rows())));
+        }
+        Ok(self.linear([rows.len(), cols], |x| {
+            let mut out = Vec::with_capacity(rows.len() * cols);
+            rows.iter().for_each(|r| out.extend_from_slice(&x[r * cols..(r + 1) * cols]));
+            out.into()
+        }))
+    }
+
+    /// The columns `from..to`.
+    ///
+    /// # Errors
+    /// `Misuse` when there are no such columns.
+    pub fn select_cols(&self, columns: &[usize]) -> Result<Self> {
+        let [rows, cols] = self.shape;
+        if let Some(column) = columns.iter().find(|&&column| column >= cols) {
+            return Err(Error::Misuse(format!("there is no column {column} among {cols}")));
+        }
+        Ok(self.linear([rows, columns.len()], |x| {
+            (0..rows).flat_map(|r| columns.iter().map(move |c| x[r * cols + c])).collect()
+        }))
+    }
+
+    /// The matrices one below the other.
+    ///
+    /// # Errors
+    /// `Shape` when the numbers of columns differ; `Misuse` when there is no matrix.
+    pub fn concat_rows(parts: &[&Self]) -> Result<Self> {
+        let Some(head) = parts.first() else {
+            return Err(Error::Misuse("nothing to put together".into()));
+        };
+        if let Some(odd) = parts.iter().find(|part| part.cols() != head.cols()) {
+            return Err(Error::Shape { op: "concat", left: head.shape, right: odd.shape });
+        }
+        let rows = parts.iter().map(|part| part.rows()).sum();
+        let join = |component: fn(&Self) -> &[u64]| -> Words {
+            parts.iter().flat_map(|part| component(part).iter().copied()).collect()
+        };
+        Ok(Self::from_components([rows, head.cols()], join(Self::first), join(Self::second)))
+    }
+}
+
+impl<R: Ring> fmt::Debug for Arith<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Arith<Z2^{}>({}x{} secret)", R::BITS, self.shape[0], self.shape[1])
+    }
+}

@@ -1,0 +1,157 @@
+//! Replicated sharings of bits, bit-sliced.
+
+use super::Words;
+use crate::party::PartyId;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One party's replicated share of `planes x lanes` bits: `x = x_0 ^ x_1 ^ x_2`,
+/// and `P_i` holds `(x_i, x_{i+1})`.
+///
+/// Bit-sliced: plane `j` holds bit `j` of every lane in `ceil(lanes / 64)` words,
+/// so one word operation serves 64 lanes. Bits past the last lane are zero in
+/// every component. A clone shares the buffers; all methods are local.
+#[derive(Clone)]
+pub struct Bin {
+    lanes: usize,
+    planes: usize,
+    first: Arc<Words>,
+    second: Arc<Words>,
+}
+
+impl Bin {
+    /// Takes the two components that this party holds, plane-major.
+    ///
+    /// # Panics
+    /// If a component does not consist of `planes` whole planes.
+    pub fn from_components(lanes: usize, planes: usize, first: Words, second: Words) -> Self {
+        let len = planes * lanes.div_ceil(64);
+        assert!(first.len() == len && second.len() == len, "whole planes");
+        Self { lanes, planes, first: Arc::new(first), second: Arc::new(second) }
+    }
+
+    /// The free sharing of planes that the two holders of `component` know.
+    ///
+    /// `words` is empty at the third party.
+    pub fn known(
+        party: PartyId,
+        component: PartyId,
+        lanes: usize,
+        planes: usize,
+        words: Words,
+    ) -> Self {
+        let zero = Words::zeroed(planes * lanes.div_ceil(64));
+        match party {
+            p if p == component => Self::from_components(lanes, planes, words, zero),
+            p if p.next() == component => Self::from_components(lanes, planes, zero, words),
+            _ => Self::from_components(lanes, planes, zero.clone(), zero),
+        }
+    }
+
+    /// Bits in a plane.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Number of planes.
+    pub fn planes(&self) -> usize {
+        self.planes
+    }
+
+    /// Words in a plane.
+    pub fn stride(&self) -> usize {
+        self.lanes.div_ceil(64)
+    }
+
+    /// The component `x_i` that party `P_i` holds.
+    pub fn first(&self) -> &[u64] {
+        &self.first
+    }
+
+    /// The component `x_{i+1}` that party `P_i` holds.
+    pub fn second(&self) -> &[u64] {
+        &self.second
+    }
+
+    /// The buffers of both components, shared with this share.
+    pub(crate) fn buffers(&self) -> (Arc<Words>, Arc<Words>) {
+        (self.first.clone(), self.second.clone())
+    }
+
+    fn map(&self, planes: usize, f: impl Fn(&[u64]) -> Words) -> Self {
+        Self::from_components(self.lanes, planes, f(&self.first), f(&self.second))
+    }
+
+    /// `self ^ other`.
+    ///
+    /// # Panics
+    /// If the dimensions differ.
+    pub fn xor(&self, other: &Self) -> Self {
+        assert_eq!((self.lanes, self.planes), (other.lanes, other.planes), "xor: dimensions");
+        let xor = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(a, b)| a ^ b).collect();
+        Self::from_components(
+            self.lanes,
+            self.planes,
+            xor(&self.first, &other.first),
+            xor(&self.second, &other.second),
+        )
+    }
+
+    /// `!self`: component 0 takes the constant.
+    pub fn not(&self, party: PartyId) -> Self {
+        let ones = |words: &[u64]| -> Words {
+            let stride = self.stride();
+            let tail = if self.lanes % 64 == 0 { u64::MAX } else { (1 << (self.lanes % 64)) - 1 };
+            let flip = |(at, x): (usize, &u64)| {
+                x ^ if at % stride + 1 == stride { tail } else { u64::MAX }
+            };
+            words.iter().enumerate().map(flip).collect()
+        };
+        match party {
+            PartyId::P0 => Self { first: Arc::new(ones(&self.first)), ..self.clone() },
+            PartyId::P1 => self.clone(),
+            PartyId::P2 => Self { second: Arc::new(ones(&self.second)), ..self.clone() },
+        }
+    }
+
+    /// The planes of a range.
+    pub fn slice(&self, planes: Range<usize>) -> Self {
+        let stride = self.stride();
+        self.map(planes.len(), |x| x[planes.start * stride..planes.end * stride].to_vec().into())
+    }
+
+    /// Every second plane, from plane `start` on, `count` of them.
+    pub fn every_second(&self, start: usize, count: usize) -> Self {
+        let stride = self.stride();
+        self.map(count, |x| {
+            let mut out = Vec::with_capacity(count * stride);
+            for plane in (start..).step_by(2).take(count) {
+                out.extend_from_slice(&x[plane * stride..(plane + 1) * stride]);
+            }
+            out.into()
+        })
+    }
+
+    /// The planes of all parts, one after the other.
+    ///
+    /// # Panics
+    /// If the numbers of lanes differ or there is no part.
+    pub fn concat(parts: &[&Self]) -> Self {
+        let lanes = parts[0].lanes;
+        assert!(parts.iter().all(|part| part.lanes == lanes), "concat: lanes");
+        let planes = parts.iter().map(|part| part.planes).sum();
+        let join = |component: fn(&Self) -> &[u64]| -> Words {
+            let mut out = Vec::with_capacity(planes * lanes.div_ceil(64));
+            parts.iter().for_each(|part| out.extend_from_slice(component(part)));
+            out.into()
+        };
+        Self::from_components(lanes, planes, join(Self::first), join(Self::second))
+    }
+}
+
+impl fmt::Debug for Bin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bin({} planes x {} lanes secret)", self.planes, self.lanes)
+    }
+}
