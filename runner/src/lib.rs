@@ -1,1 +1,16 @@
-//! placeholder
+//! The `tercet` command: consortium, shares, party nodes, training and models.
+//!
+//! Files and sockets live here; the mathematics lives in `nn`, `protocols` and
+//! `mpc-core`.
+
+pub mod cli;
+pub mod consortium;
+pub mod digest;
+pub mod failure;
+pub mod files;
+pub mod identity;
+pub mod node;
+pub mod output;
+
+/// The version of this code, compared between the parties before a session.
+pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,96 @@
+//! The command line: one file a command.
+
+mod init;
+mod keygen;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Train neural networks on secret shares among three compute parties.
+#[derive(Parser)]
+#[command(name = "tercet", version, max_term_width = 100, after_help = OVERVIEW)]
+struct Cli {
+    /// Print results as JSON on standard output, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const OVERVIEW: &str = "\
+Each command explains itself and shows an example: tercet COMMAND --help.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    Keygen(keygen::Args),
+    Init(init::Args),
+}
+
+impl Command {
+    fn run(self, out: Output) -> Result<(), Failure> {
+        match self {
+            Command::Keygen(args) => keygen::run(args, out),
+            Command::Init(args) => init::run(args, out),
+        }
+    }
+}
+
+/// Parses the command line, runs the command and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, args.iter().any(|arg| arg == "--json")),
+    };
+    let out = Output::new(cli.json);
+    match cli.command.run(out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Shows help or explains wrong usage.
+fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if json && code != 0 {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let failure = Failure::new(message).with_hint("see tercet --help").with_code(code);
+        Output::new(true).failure(&failure);
+    } else {
+        // A closed terminal is no reason to fail differently.
+        let _ = error.print();
+    }
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands().filter(|c| c.get_name() != "help") {
+            let leaves: Vec<_> = match command.get_subcommands().next() {
+                None => vec![command],
+                Some(_) => command.get_subcommands().filter(|c| c.get_name() != "help").collect(),
+            };
+            for leaf in leaves {
+                let help = leaf.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("tercet "), "{} shows no example", leaf.get_name());
+                assert!(leaf.get_about().is_some(), "{} is not described", leaf.get_name());
+            }
+        }
+    }
+}
