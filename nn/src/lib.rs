@@ -2,3 +2,5 @@
 //! floating point.
 
 pub mod engine;
+pub mod loss;
+pub mod spec;

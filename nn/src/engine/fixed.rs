@@ -13,6 +13,7 @@ use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// How [`PlainFixed`] rounds when it rescales.
@@ -209,6 +210,10 @@ impl Engine for PlainFixed {
 
     fn select_rows(&self, a: &Tensor, rows: &[usize]) -> Result<Tensor> {
         plain::select_rows(a, rows)
+    }
+
+    fn select_columns(&self, a: &Tensor, columns: Range<usize>) -> Result<Tensor> {
+        plain::select_columns(a, columns)
     }
 
     fn set_rows(&self, a: &mut Tensor, first: usize, part: &Tensor) -> Result<()> {

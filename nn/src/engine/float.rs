@@ -4,6 +4,7 @@ use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, Trans};
 use mpc_core::error::Result;
 use ndarray::{Array2, ArrayViewMut1, Axis};
+use std::ops::Range;
 
 /// Computes in `f64`; scales are carried along but round nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +77,10 @@ impl Engine for PlainFloat {
 
     fn select_rows(&self, a: &Tensor, rows: &[usize]) -> Result<Tensor> {
         plain::select_rows(a, rows)
+    }
+
+    fn select_columns(&self, a: &Tensor, columns: Range<usize>) -> Result<Tensor> {
+        plain::select_columns(a, columns)
     }
 
     fn set_rows(&self, a: &mut Tensor, first: usize, part: &Tensor) -> Result<()> {

@@ -38,6 +38,7 @@ pub use plain::PlainTensor;
 use futures_util::FutureExt;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
+use std::ops::Range;
 
 /// A value must be below two to this power, in words, when it is rescaled.
 pub const MAX_RESCALE_BITS: u32 = 61;
@@ -107,6 +108,9 @@ pub trait Engine: Sized {
     /// The given rows, in the given order; a row may occur more than once.
     fn select_rows(&self, a: &Self::Tensor, rows: &[usize]) -> Result<Self::Tensor>;
 
+    /// The given columns.
+    fn select_columns(&self, a: &Self::Tensor, columns: Range<usize>) -> Result<Self::Tensor>;
+
     /// Overwrites the rows of `a` from `first` on by `part`, of the same width and scale.
     fn set_rows(&self, a: &mut Self::Tensor, first: usize, part: &Self::Tensor) -> Result<()>;
 
@@ -168,7 +172,9 @@ pub trait Engine: Sized {
     /// `max(z, 0)` at `scale`, and the bits `z > 0` as a tensor of zeros and ones
     /// at scale 0, which the backward pass needs.
     ///
-    /// Where `z` is zero to within the rounding, the bit may be either.
+    /// Where `z` is zero to within the rounding, the bit may be either. Where `z`
+    /// has more than 32 bits more than `scale`, its value at `scale` has less than
+    /// [`MAX_COMPARE_BITS`] anyway, and dropping 32 bits is enough to find its sign.
     async fn relu(&self, z: Self::Tensor, scale: u32) -> Result<(Self::Tensor, Self::Tensor)>;
 
     /// `z` where `bits`, zeros and ones at scale 0, are one, and zero elsewhere; at `scale`.

@@ -2,6 +2,7 @@
 
 use mpc_core::error::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis, s};
+use std::ops::Range;
 
 /// A matrix of plain values with its scale.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +107,20 @@ pub(super) fn select_rows<V: Clone>(a: &PlainTensor<V>, rows: &[usize]) -> Resul
         ))),
         None => Ok(PlainTensor { values: a.values.select(Axis(0), rows), scale: a.scale }),
     }
+}
+
+/// The given columns.
+pub(super) fn select_columns<V: Clone>(
+    a: &PlainTensor<V>,
+    columns: Range<usize>,
+) -> Result<PlainTensor<V>> {
+    if columns.start > columns.end || columns.end > a.values.ncols() {
+        return Err(Error::Misuse(format!(
+            "select_columns: there are no columns {columns:?} in {}",
+            a.values.ncols()
+        )));
+    }
+    Ok(PlainTensor { values: a.values.slice(s![.., columns]).to_owned(), scale: a.scale })
 }
 
 /// Overwrites the rows of `a` from `first` on.
