@@ -1,6 +1,14 @@
 //! Neural networks over three kinds of arithmetic: secret shares, fixed point and
 //! floating point.
 
+pub mod blueprint;
 pub mod engine;
+pub mod init;
+pub mod layers;
 pub mod loss;
+pub mod network;
+pub mod optim;
+pub mod order;
+pub mod plan;
+pub mod seed;
 pub mod spec;

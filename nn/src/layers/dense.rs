@@ -1,0 +1,71 @@
+//! The dense layer: every output is a weighted sum of all inputs and a bias.
+
+use super::Parameters;
+use crate::engine::{Engine, Trans};
+use crate::init::DenseInitial;
+use mpc_core::error::Result;
+
+/// `Z = X W^T + b`.
+///
+/// # Shapes
+/// `X` is `rows x inputs`, `W` `outputs x inputs`, `b` `1 x outputs`, `Z` `rows x outputs`.
+///
+/// # Scales
+/// `X` is brought to `input_scale`; `b` is kept at the scale of `Z`, which is exact.
+#[derive(Clone, Debug)]
+pub struct Dense<T> {
+    /// `W` and `b`.
+    pub parameters: Parameters<T>,
+    /// Scale of the input.
+    pub input_scale: u32,
+}
+
+impl<T: Clone> Dense<T> {
+    /// A layer with the given weights, which everybody knows.
+    ///
+    /// # Errors
+    /// Those of the engine where a weight does not fit the scale.
+    pub fn new<E: Engine<Tensor = T>>(
+        engine: &E,
+        initial: &DenseInitial,
+        input_scale: u32,
+        weight_scale: u32,
+    ) -> Result<Self> {
+        let parameters = Parameters {
+            weights: engine.public(&initial.weights, weight_scale)?,
+            bias: engine.public(&initial.bias, input_scale + weight_scale)?,
+        };
+        Ok(Dense { parameters, input_scale })
+    }
+
+    /// The exact output, and the input at its scale.
+    pub(super) async fn forward<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        input: T,
+    ) -> Result<(T, T)> {
+        let input = engine.step("input").align(input, self.input_scale).await?;
+        let product = engine.step("product");
+        let Parameters { weights, bias } = &self.parameters;
+        let output = product.matmul(&input, Trans::No, weights, Trans::Yes).await?;
+        Ok((engine.add_row(output, bias)?, input))
+    }
+
+    pub(super) async fn gradient<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        input: &T,
+        error: &T,
+    ) -> Result<Parameters<T>> {
+        let weights = engine.matmul(error, Trans::Yes, input, Trans::No).await?;
+        Ok(Parameters { weights, bias: engine.sum_rows(error)? })
+    }
+
+    pub(super) async fn input_error<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        error: &T,
+    ) -> Result<T> {
+        engine.matmul(error, Trans::No, &self.parameters.weights, Trans::No).await
+    }
+}
