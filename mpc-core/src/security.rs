@@ -68,6 +68,13 @@ pub enum Product {
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },
+    /// `z_c = sum_r x_rc * y_rc` for every column `c`, modulo `2^bits`.
+    ColumnDot {
+        /// Width of the ring.
+        bits: u32,
+        /// `x`, `y` and `z`.
+        operands: [Components; 3],
+    },
     /// `z = x & y` bit by bit.
     And {
         /// `x`, `y` and `z`.

@@ -1,0 +1,155 @@
+//! Products over a ring: element by element, inner products, matrix products.
+//!
+//! The multiplication of Araki et al., CCS 2016, protocol 3.2: the local part is
+//! `z_i = x_i (y_i + y_{i+1}) + x_{i+1} y_i`, two products of words (or of matrices)
+//! instead of three. Sums of products are added up before they are re-shared, so an
+//! inner product of any length costs one element.
+
+use crate::reshare::reshare;
+use mpc_core::ctx::Ctx;
+use mpc_core::error::{Error, Result};
+use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
+use mpc_core::ring::{Ring, elementwise::replicated_mul_acc};
+use mpc_core::security::{Product, Security};
+use mpc_core::share::{Additive, Arith, Words};
+
+/// `x * y`, element by element.
+///
+/// # Cost
+/// One round; one ring element per product and party.
+///
+/// # Security
+/// As [`reshare`]; the product is recorded for verification.
+///
+/// # Errors
+/// `Shape` when the shapes differ.
+pub async fn mul<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: &Arith<R>,
+    y: &Arith<R>,
+) -> Result<Arith<R>> {
+    mul_multiples(ctx, x, y, 0).await
+}
+
+/// `x * y`, element by element, where all components of `x` are multiples of
+/// `2^granularity`: such products travel in the upper bits alone.
+///
+/// # Cost
+/// One round; `k - granularity` bits per product and party in a ring of `k` bits.
+///
+/// # Errors
+/// `Shape` when the shapes differ.
+pub async fn mul_multiples<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: &Arith<R>,
+    y: &Arith<R>,
+    granularity: u32,
+) -> Result<Arith<R>> {
+    if x.shape() != y.shape() {
+        return Err(Error::Shape { op: "mul", left: x.shape(), right: y.shape() });
+    }
+    let z = reshare(ctx, Additive::new(x.shape(), local_products(x, y)), granularity).await?;
+    ctx.record(|| Product::Elementwise {
+        bits: R::BITS,
+        operands: [x.into(), y.into(), (&z).into()],
+    });
+    Ok(z)
+}
+
+/// The inner product of each column of `x` with the same column of `y`: `1 x cols`.
+///
+/// # Cost
+/// One round; one ring element per column and party.
+///
+/// # Errors
+/// `Shape` when the shapes differ.
+pub async fn column_dot<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: &Arith<R>,
+    y: &Arith<R>,
+) -> Result<Arith<R>> {
+    if x.shape() != y.shape() {
+        return Err(Error::Shape { op: "column dot", left: x.shape(), right: y.shape() });
+    }
+    let products = local_products(x, y);
+    let mut sums = Words::zeroed(x.cols());
+    for row in products.chunks_exact(x.cols().max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, z)| *sum = sum.wrapping_add(*z));
+    }
+    let z = reshare(ctx, Additive::new([1, x.cols()], sums), 0).await?;
+    ctx.record(|| Product::ColumnDot {
+        bits: R::BITS,
+        operands: [x.into(), y.into(), (&z).into()],
+    });
+    Ok(z)
+}
+
+fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
+    let mut z = Words::zeroed(x.len());
+    replicated_mul_acc(&mut z, x.first(), x.second(), y.first(), y.second());
+    z
+}
+
+/// A shared matrix that may be read transposed without a copy.
+#[derive(Clone, Copy)]
+pub struct Operand<'a, R: Ring> {
+    share: &'a Arith<R>,
+    transposed: bool,
+}
+
+impl<'a, R: Ring> Operand<'a, R> {
+    /// The matrix as it is.
+    pub fn plain(share: &'a Arith<R>) -> Self {
+        Self { share, transposed: false }
+    }
+
+    /// The matrix transposed.
+    pub fn transposed(share: &'a Arith<R>) -> Self {
+        Self { share, transposed: true }
+    }
+
+    /// Rows and columns as the product sees them.
+    pub fn shape(&self) -> [usize; 2] {
+        let [rows, cols] = self.share.shape();
+        if self.transposed { [cols, rows] } else { [rows, cols] }
+    }
+
+    fn views(&self) -> [MatRef<'a>; 2] {
+        [self.share.first(), self.share.second()].map(|words| {
+            let matrix = MatRef::new(words, self.share.rows(), self.share.cols());
+            if self.transposed { matrix.t() } else { matrix }
+        })
+    }
+}
+
+/// The matrix product `x y`.
+///
+/// # Cost
+/// One round; one ring element per element of the result and party, whatever the
+/// inner length.
+///
+/// # Security
+/// As [`reshare`]; the product is recorded for verification.
+///
+/// # Errors
+/// `Shape` when the inner lengths differ.
+pub async fn matmul<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: Operand<'_, R>,
+    y: Operand<'_, R>,
+) -> Result<Arith<R>> {
+    let ([rows, inner], [inner_y, cols]) = (x.shape(), y.shape());
+    if inner != inner_y {
+        return Err(Error::Shape { op: "matrix product", left: x.shape(), right: y.shape() });
+    }
+    let ([x0, x1], [y0, y1]) = (x.views(), y.views());
+    let mut local = Words::zeroed(rows * cols);
+    gemm_replicated_acc(&mut local, x0, x1, y0, y1);
+    let z = reshare(ctx, Additive::new([rows, cols], local), 0).await?;
+    ctx.record(|| Product::Matrix {
+        bits: R::BITS,
+        transposed: [x.transposed, y.transposed],
+        operands: [x.share.into(), y.share.into(), (&z).into()],
+    });
+    Ok(z)
+}

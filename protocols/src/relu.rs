@@ -1,0 +1,44 @@
+//! The rectifier, fused with the truncation before it.
+
+use crate::inject::inject;
+use crate::mul::mul;
+use crate::sign::sign;
+use crate::trunc::Truncation;
+use futures_util::try_join;
+use mpc_core::ctx::Ctx;
+use mpc_core::error::Result;
+use mpc_core::ring::Z64;
+use mpc_core::security::Security;
+use mpc_core::share::{Arith, Fixed};
+
+/// `max(z, 0)` at `scale`, and the bits `z >= 0` as integers 0 and 1.
+///
+/// # Preconditions
+/// `|z| < 2^61` as an integer at its own scale, and below `2^31` at the new one.
+///
+/// # Cost
+/// 10 rounds where `z` is rescaled by 31 bits or less (the four of the truncation run
+/// beside the sign); per element and party about `4 width` bits for the sign, `4 f` for
+/// the truncation by `f` bits and 24 bytes to apply the bit.
+///
+/// # Security
+/// The sign is taken from the components after the shift, where the wrap of the
+/// truncation is a multiple of `2^(64-f)` and so out of sight. Nothing is opened.
+pub async fn relu<S: Security>(ctx: &Ctx<S>, z: &Fixed, scale: u32) -> Result<(Fixed, Arith<Z64>)> {
+    let (value, negative) = if z.scale > scale {
+        let truncation = Truncation::new(ctx, &z.share, z.scale - scale)?;
+        let (trunc, signs) = (ctx.step("trunc"), ctx.step("sign"));
+        try_join!(
+            truncation.finish(&trunc),
+            sign(&signs, truncation.low_bits(), truncation.sign_width()),
+        )?
+    } else {
+        let value = z.upscale(scale).share;
+        let negative = sign(&ctx.step("sign"), &value, 32).await?;
+        (value, negative)
+    };
+    let bits = inject(&ctx.step("bits"), &negative.not(ctx.party()), 0).await?;
+    let bits = bits.reshape(value.shape())?;
+    let positive = mul(&ctx.step("select"), &value, &bits).await?;
+    Ok((Fixed::new(positive, scale), bits))
+}

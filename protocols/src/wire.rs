@@ -1,0 +1,72 @@
+//! Words and bit planes as bytes, and the check of what arrives.
+
+use mpc_core::ctx::{Ctx, Message};
+use mpc_core::error::{Error, Misbehaviour, Result};
+use mpc_core::party::PartyId;
+use mpc_core::ring::pack;
+use mpc_core::security::Security;
+use mpc_core::share::Words;
+
+/// The `width` low bits of each word.
+pub(crate) fn pack_words(words: &[u64], width: u32) -> Vec<u8> {
+    let mut bytes = vec![0; pack::packed_len(words.len(), width as usize)];
+    pack::pack(words, width as usize, &mut bytes);
+    bytes
+}
+
+/// The words that `peer` packed with [`pack_words`].
+pub(crate) fn unpack_words<S: Security>(
+    ctx: &Ctx<S>,
+    peer: PartyId,
+    bytes: &[u8],
+    len: usize,
+    width: u32,
+) -> Result<Words> {
+    let mut words = Words::zeroed(len);
+    pack::unpack(bytes, width as usize, &mut words).map_err(|_| malformed(ctx, peer))?;
+    Ok(words)
+}
+
+/// Sends words to the previous party and takes as many from the next.
+pub(crate) async fn pass_words<S: Security>(
+    ctx: &Ctx<S>,
+    words: &[u64],
+    width: u32,
+) -> Result<Words> {
+    let bytes = pass(ctx, pack_words(words, width)).await;
+    unpack_words(ctx, ctx.party().next(), &bytes, words.len(), width)
+}
+
+/// Sends whole planes of `lanes` bits to the previous party and takes as many from the
+/// next: `ceil(lanes / 8)` bytes a plane.
+pub(crate) async fn pass_planes<S: Security>(
+    ctx: &Ctx<S>,
+    planes: &[u64],
+    lanes: usize,
+) -> Result<Words> {
+    let (words, bytes) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
+    let mut out = vec![0; planes.len() / words * bytes];
+    for (plane, out) in planes.chunks_exact(words).zip(out.chunks_exact_mut(bytes)) {
+        pack::plane_to_bytes(plane, lanes, out);
+    }
+    let received = pass(ctx, out).await;
+    let mut theirs = Words::zeroed(planes.len());
+    for (bytes, plane) in received.chunks_exact(bytes).zip(theirs.chunks_exact_mut(words)) {
+        pack::plane_from_bytes(bytes, lanes, plane)
+            .map_err(|_| malformed(ctx, ctx.party().next()))?;
+    }
+    Ok(theirs)
+}
+
+async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Vec<u8>) -> Vec<u8> {
+    let expect_next = to_prev.len();
+    ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await.from_next
+}
+
+pub(crate) fn malformed<S: Security>(ctx: &Ctx<S>, peer: PartyId) -> Error {
+    Error::PeerMisbehaved {
+        peer,
+        step: ctx.path().to_string(),
+        kind: Misbehaviour::Malformed("bits set beyond the last element"),
+    }
+}
