@@ -7,19 +7,19 @@
 
 pub mod and;
 pub mod carry;
-//pub mod exp;
+pub mod exp;
 pub mod inject;
 pub mod input;
-//pub mod inv_sqrt;
-//pub mod max;
+pub mod inv_sqrt;
+pub mod max;
 pub mod mul;
 pub mod open;
 pub mod operands;
-//pub mod reciprocal;
+pub mod reciprocal;
 pub mod relu;
 pub mod reshare;
-//pub mod sigmoid;
+pub mod sigmoid;
 pub mod sign;
-//pub mod softmax;
+pub mod softmax;
 pub mod trunc;
 mod wire;

@@ -2,6 +2,7 @@
 
 use super::Words;
 use crate::party::PartyId;
+use crate::ring::bits::{from_planes, to_planes};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -147,6 +148,41 @@ impl Bin {
             }
             out.into()
         })
+    }
+
+    /// One plane of `planes * lanes` bits cut into `planes` planes of `lanes` bits.
+    ///
+    /// # Panics
+    /// If there is not one plane of that many bits.
+    pub fn split_plane(&self, planes: usize, lanes: usize) -> Self {
+        assert_eq!((self.planes, self.lanes), (1, planes * lanes), "split: dimensions");
+        let cut = |x: &[u64]| -> Words {
+            let bits = Words::from(from_planes(x, 1, self.lanes));
+            bits.chunks_exact(lanes.max(1)).flat_map(|bits| to_planes(bits, 1)).collect()
+        };
+        Self::from_components(lanes, planes, cut(&self.first), cut(&self.second))
+    }
+
+    /// The lanes of all parts behind each other, plane by plane.
+    ///
+    /// # Panics
+    /// If the dimensions differ or there is no part.
+    pub fn side_by_side(parts: &[Self]) -> Self {
+        let (planes, lanes) = (parts[0].planes, parts[0].lanes);
+        assert!(parts.iter().all(|part| (part.planes, part.lanes) == (planes, lanes)));
+        let stride = lanes.div_ceil(64);
+        let join = |component: fn(&Self) -> &[u64]| -> Words {
+            (0..planes)
+                .flat_map(|plane| {
+                    let of = |part| &component(part)[plane * stride..(plane + 1) * stride];
+                    let bits: Words =
+                        parts.iter().flat_map(|part| from_planes(of(part), 1, lanes)).collect();
+                    to_planes(&bits, 1)
+                })
+                .collect()
+        };
+        let (first, second) = (join(Self::first), join(Self::second));
+        Self::from_components(lanes * parts.len(), planes, first, second)
     }
 
     /// The planes of all parts, one after the other.
