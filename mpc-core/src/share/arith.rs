@@ -6,6 +6,7 @@ use crate::party::PartyId;
 use crate::ring::Ring;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One party's replicated share of a matrix over `R`: `x = x_0 + x_1 + x_2`, and
@@ -263,17 +264,46 @@ impl<R: Ring> Arith<R> {
         }))
     }
 
-    /// The columns `from..to`.
+    /// Overwrites the rows from `start` on.
+    ///
+    /// # Errors
+    /// `Shape` when `part` does not fit.
+    pub fn set_rows(&mut self, start: usize, part: &Self) -> Result<()> {
+        let fits = start.checked_add(part.rows()).is_some_and(|end| end <= self.rows());
+        if !fits || part.cols() != self.cols() {
+            return Err(Error::Shape { op: "set rows", left: self.shape, right: part.shape });
+        }
+        let range = start * self.cols()..(start + part.rows()) * self.cols();
+        Arc::make_mut(&mut self.first)[range.clone()].copy_from_slice(&part.first);
+        Arc::make_mut(&mut self.second)[range].copy_from_slice(&part.second);
+        Ok(())
+    }
+
+    /// The given columns.
     ///
     /// # Errors
     /// `Misuse` when there are no such columns.
-    pub fn select_cols(&self, columns: &[usize]) -> Result<Self> {
+    pub fn select_columns(&self, columns: Range<usize>) -> Result<Self> {
         let [rows, cols] = self.shape;
-        if let Some(column) = columns.iter().find(|&&column| column >= cols) {
-            return Err(Error::Misuse(format!("there is no column {column} among {cols}")));
+        if columns.start > columns.end || columns.end > cols {
+            return Err(Error::Misuse(format!("there are no columns {columns:?} among {cols}")));
         }
         Ok(self.linear([rows, columns.len()], |x| {
-            (0..rows).flat_map(|r| columns.iter().map(move |c| x[r * cols + c])).collect()
+            (0..rows).flat_map(|r| &x[r * cols..][columns.clone()]).copied().collect()
+        }))
+    }
+
+    /// Each column times a public factor of its own.
+    ///
+    /// # Errors
+    /// `Shape` when there is not one factor a column.
+    pub fn scale_columns(&self, factors: &[u64]) -> Result<Self> {
+        if factors.len() != self.cols() {
+            let right = [1, factors.len()];
+            return Err(Error::Shape { op: "scale columns", left: self.shape, right });
+        }
+        Ok(self.linear(self.shape, |x| {
+            x.iter().zip(factors.iter().cycle()).map(|(x, f)| x.wrapping_mul(*f)).collect()
         }))
     }
 

@@ -30,7 +30,11 @@ impl Fixed {
         self.share.shape()
     }
 
-    fn same_scale(&self, other: &Fixed) -> Result<()> {
+    /// Refuses an operand of another scale.
+    ///
+    /// # Errors
+    /// `Misuse` when the scales differ.
+    pub fn same_scale(&self, other: &Fixed) -> Result<()> {
         if self.scale == other.scale {
             return Ok(());
         }

@@ -29,10 +29,12 @@
 
 mod fixed;
 mod float;
+mod mpc;
 mod plain;
 
 pub use fixed::{PlainFixed, Rounding};
 pub use float::PlainFloat;
+pub use mpc::Mpc;
 pub use plain::PlainTensor;
 
 use futures_util::FutureExt;

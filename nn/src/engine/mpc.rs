@@ -1,0 +1,153 @@
+//! The engine on secret shares: every operation is a protocol of three parties.
+
+use super::{Engine, Trans};
+use mpc_core::ctx::Ctx;
+use mpc_core::error::{Error, Result};
+use mpc_core::fixed::encode;
+use mpc_core::ring::Z64;
+use mpc_core::security::Security;
+use mpc_core::share::{Arith, Fixed, fixed_word};
+use ndarray::Array2;
+use protocols::mul::{self, Operand};
+use protocols::{inv_sqrt, relu, sigmoid, softmax, trunc};
+use std::ops::Range;
+
+/// Computes on replicated shares, as one of three parties.
+pub struct Mpc<S: Security> {
+    ctx: Ctx<S>,
+}
+
+impl<S: Security> Mpc<S> {
+    /// The engine whose steps lie below that of `ctx`.
+    pub fn new(ctx: Ctx<S>) -> Self {
+        Self { ctx }
+    }
+}
+
+fn operand(a: &Fixed, trans: Trans) -> Operand<'_, Z64> {
+    match trans {
+        Trans::No => Operand::plain(&a.share),
+        Trans::Yes => Operand::transposed(&a.share),
+    }
+}
+
+impl<S: Security> Engine for Mpc<S> {
+    type Tensor = Fixed;
+
+    fn step(&self, name: &str) -> Self {
+        Self { ctx: self.ctx.step(name) }
+    }
+
+    fn shape(&self, a: &Fixed) -> [usize; 2] {
+        a.shape()
+    }
+
+    fn scale(&self, a: &Fixed) -> u32 {
+        a.scale
+    }
+
+    fn public(&self, values: &Array2<f64>, scale: u32) -> Result<Fixed> {
+        let words = values
+            .iter()
+            .map(|&x| encode(x, scale).map_err(|error| Error::Misuse(error.to_string())))
+            .collect::<Result<Vec<u64>>>()?;
+        let shape = [values.nrows(), values.ncols()];
+        Ok(Fixed::new(Arith::public(self.ctx.party(), shape, words), scale))
+    }
+
+    fn add(&self, a: Fixed, b: &Fixed) -> Result<Fixed> {
+        a.add(b)
+    }
+
+    fn sub(&self, a: Fixed, b: &Fixed) -> Result<Fixed> {
+        a.sub(b)
+    }
+
+    fn add_row(&self, a: Fixed, row: &Fixed) -> Result<Fixed> {
+        a.same_scale(row)?;
+        Ok(Fixed::new(a.share.add_row(&row.share)?, a.scale))
+    }
+
+    fn sub_row(&self, a: Fixed, row: &Fixed) -> Result<Fixed> {
+        self.add_row(a, &row.neg())
+    }
+
+    fn sum_rows(&self, a: &Fixed) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.sum_rows(), a.scale))
+    }
+
+    fn select_rows(&self, a: &Fixed, rows: &[usize]) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.select_rows(rows)?, a.scale))
+    }
+
+    fn select_columns(&self, a: &Fixed, columns: Range<usize>) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.select_columns(columns)?, a.scale))
+    }
+
+    fn set_rows(&self, a: &mut Fixed, first: usize, part: &Fixed) -> Result<()> {
+        a.same_scale(part)?;
+        a.share.set_rows(first, &part.share)
+    }
+
+    fn mul_public(&self, a: Fixed, factor: f64, factor_scale: u32) -> Result<Fixed> {
+        Ok(a.mul_public(factor, factor_scale))
+    }
+
+    fn mul_public_row(&self, a: Fixed, factors: &[f64], factor_scale: u32) -> Result<Fixed> {
+        let factors: Vec<u64> = factors.iter().map(|&x| fixed_word(x, factor_scale)).collect();
+        Ok(Fixed::new(a.share.scale_columns(&factors)?, a.scale + factor_scale))
+    }
+
+    fn with_scale(&self, a: Fixed, scale: u32) -> Fixed {
+        Fixed::new(a.share, scale)
+    }
+
+    async fn matmul(&self, a: &Fixed, a_trans: Trans, b: &Fixed, b_trans: Trans) -> Result<Fixed> {
+        let (x, y) = (operand(a, a_trans), operand(b, b_trans));
+        Ok(Fixed::new(mul::matmul(&self.ctx, x, y).await?, a.scale + b.scale))
+    }
+
+    async fn mul(&self, a: &Fixed, b: &Fixed) -> Result<Fixed> {
+        Ok(Fixed::new(mul::mul(&self.ctx, &a.share, &b.share).await?, a.scale + b.scale))
+    }
+
+    async fn mul_row(&self, a: &Fixed, row: &Fixed) -> Result<Fixed> {
+        if row.shape() != [1, a.share.cols()] {
+            return Err(Error::Shape { op: "mul_row", left: a.shape(), right: row.shape() });
+        }
+        let rows = row.share.repeat_rows(a.share.rows());
+        Ok(Fixed::new(mul::mul(&self.ctx, &a.share, &rows).await?, a.scale + row.scale))
+    }
+
+    async fn column_dot(&self, a: &Fixed, b: &Fixed) -> Result<Fixed> {
+        let dot = mul::column_dot(&self.ctx, &a.share, &b.share).await?;
+        Ok(Fixed::new(dot, a.scale + b.scale))
+    }
+
+    async fn rescale(&self, a: Fixed, scale: u32) -> Result<Fixed> {
+        if scale > a.scale {
+            let from = a.scale;
+            return Err(Error::Misuse(format!("cannot rescale from scale {from} to {scale}")));
+        }
+        trunc::rescale(&self.ctx, &a, scale).await
+    }
+
+    async fn relu(&self, z: Fixed, scale: u32) -> Result<(Fixed, Fixed)> {
+        let (positive, bits) = relu::relu(&self.ctx, &z, scale).await?;
+        Ok((positive, Fixed::new(bits, 0)))
+    }
+
+    async fn sigmoid(&self, z: Fixed, scale: u32) -> Result<Fixed> {
+        let result = sigmoid::sigmoid(&self.ctx.step("sigmoid"), &z).await?;
+        trunc::rescale(&self.ctx.step("rescale"), &result, scale).await
+    }
+
+    async fn softmax(&self, z: Fixed, scale: u32) -> Result<Fixed> {
+        let result = softmax::softmax(&self.ctx.step("softmax"), &z).await?;
+        trunc::rescale(&self.ctx.step("rescale"), &result, scale).await
+    }
+
+    async fn inv_sqrt(&self, v: Fixed, scale: u32) -> Result<Fixed> {
+        inv_sqrt::inv_sqrt(&self.ctx, &v, scale).await
+    }
+}
