@@ -50,6 +50,8 @@
 
 use crate::blueprint::Blueprint;
 use crate::engine::{MAX_COMPARE_BITS, MAX_RESCALE_BITS};
+use crate::optim::Optimiser;
+use crate::scaling::input_scale;
 use crate::spec::{PrecisionSpec, SpecError};
 
 /// The least fractional bits that the plan chooses by itself.
@@ -101,18 +103,20 @@ impl Plan {
     /// # Errors
     /// `SpecError::Invalid` where the specification's own scales leave no room.
     pub fn choose(blueprint: &Blueprint, data: u32) -> Result<Self, SpecError> {
-        let training = &blueprint.spec().training;
-        let shift = StepSize::new(training.learning_rate / blueprint.batch() as f64).shift;
-        Self::for_shift(&blueprint.spec().precision, shift, data)
+        let spec = blueprint.spec();
+        let shift = Optimiser::new(&spec.training).step_size(blueprint.batch()).shift;
+        let mut plan = Self::for_shift(&spec.precision, shift)?;
+        plan.input = input_scale(spec.features.scaling, data, plan.activations);
+        Ok(plan)
     }
 
-    fn for_shift(precision: &PrecisionSpec, shift: i32, data: u32) -> Result<Self, SpecError> {
+    fn for_shift(precision: &PrecisionSpec, shift: i32) -> Result<Self, SpecError> {
         let head_room = precision.head_room.unwrap_or(DEFAULT_HEAD_ROOM);
         let bits = i64::from(MAX_RESCALE_BITS) - i64::from(head_room) - i64::from(shift);
         let balanced = (bits / 3).clamp(MIN_SCALE.into(), MAX_SCALE.into()) as u32;
         let activations = precision.activations.unwrap_or(balanced);
         let errors = precision.errors.unwrap_or(balanced);
-        let plan = Plan { input: data.min(activations), activations, errors, head_room, shift };
+        let plan = Plan { input: activations, activations, errors, head_room, shift };
         plan.check()?;
         Ok(plan)
     }

@@ -9,6 +9,7 @@ use super::float::{sigmoid, softmax_in_place};
 use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, MAX_COMPARE_BITS, MAX_RESCALE_BITS, Trans};
 use mpc_core::error::{Error, Result};
+use mpc_core::ring::gemm::{MatRef, gemm_acc};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -145,18 +146,15 @@ fn unit(scale: u32) -> f64 {
     (-f64::from(scale)).exp2()
 }
 
-/// `left * right` modulo `2^64`.
+/// `left * right` modulo `2^64`, by the kernel of the protocols.
 fn wrapping_product(left: ArrayView2<'_, i64>, right: ArrayView2<'_, i64>) -> Array2<i64> {
-    let right = right.as_standard_layout();
-    let mut product = Array2::<i64>::zeros((left.nrows(), right.ncols()));
-    for (mut out, coefficients) in product.rows_mut().into_iter().zip(left.rows()) {
-        for (&coefficient, row) in coefficients.iter().zip(right.rows()) {
-            for (sum, &word) in out.iter_mut().zip(row) {
-                *sum = sum.wrapping_add(coefficient.wrapping_mul(word));
-            }
-        }
-    }
-    product
+    let words = |view: &ArrayView2<'_, i64>| view.iter().map(|&x| x as u64).collect::<Vec<_>>();
+    let (rows, inner, columns) = (left.nrows(), left.ncols(), right.ncols());
+    let (left, right) = (words(&left), words(&right));
+    let mut product = vec![0; rows * columns];
+    let (left, right) = (MatRef::new(&left, rows, inner), MatRef::new(&right, inner, columns));
+    gemm_acc(&mut product, left, right);
+    Array2::from_shape_fn((rows, columns), |(row, column)| product[row * columns + column] as i64)
 }
 
 impl Engine for PlainFixed {

@@ -34,6 +34,7 @@ mod plain;
 
 pub use fixed::{PlainFixed, Rounding};
 pub use float::PlainFloat;
+pub(crate) use float::{sigmoid, softmax_in_place};
 pub use mpc::Mpc;
 pub use plain::PlainTensor;
 

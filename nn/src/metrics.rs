@@ -1,0 +1,119 @@
+//! How good predictions are, computed in the clear on a test set.
+
+use ndarray::Array2;
+
+/// The column of the largest value of each row, the first of equals.
+pub fn argmax(values: &Array2<f64>) -> Vec<usize> {
+    let larger = |best: usize, row: &ndarray::ArrayView1<'_, f64>, column: usize| {
+        if row[column] > row[best] { column } else { best }
+    };
+    let of_row = |row: ndarray::ArrayView1<'_, f64>| {
+        (1..row.len()).fold(0, |best, column| larger(best, &row, column))
+    };
+    values.rows().into_iter().map(of_row).collect()
+}
+
+/// Figures of merit of a classifier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classification {
+    /// Rows whose class was predicted, by all rows.
+    pub accuracy: f64,
+    /// Mean over classes of: rows rightly predicted as the class, by rows predicted as it.
+    pub precision: f64,
+    /// Mean over classes of: rows rightly predicted as the class, by rows of it.
+    pub recall: f64,
+    /// Mean over classes of the harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Mean of `-log` of the probability given to the true class.
+    pub log_loss: f64,
+    /// `confusion[true class][predicted class]`, in rows.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+impl Classification {
+    /// Compares probabilities, one column a class, with the true class of each row.
+    ///
+    /// As is usual, a class that occurs neither in the truth nor among the predictions is
+    /// left out of the means, and a ratio by zero counts as zero.
+    ///
+    /// # Panics
+    /// Where the number of rows differs, or a true class has no column.
+    pub fn new(truth: &[usize], probabilities: &Array2<f64>) -> Self {
+        assert_eq!(truth.len(), probabilities.nrows(), "one true class a row");
+        let classes = probabilities.ncols();
+        let mut confusion = vec![vec![0; classes]; classes];
+        let mut log_loss = 0.0;
+        for ((&class, predicted), row) in
+            truth.iter().zip(argmax(probabilities)).zip(probabilities.rows())
+        {
+            confusion[class][predicted] += 1;
+            log_loss -= row[class].max(f64::EPSILON).ln();
+        }
+        let rows = truth.len() as f64;
+        let of_class: Vec<ClassFigures> =
+            (0..classes).filter_map(|class| ClassFigures::of(&confusion, class)).collect();
+        let mean = |figure: fn(&ClassFigures) -> f64| {
+            of_class.iter().map(figure).sum::<f64>() / of_class.len() as f64
+        };
+        let right: usize = (0..classes).map(|class| confusion[class][class]).sum();
+        Classification {
+            accuracy: right as f64 / rows,
+            precision: mean(|figures| figures.precision),
+            recall: mean(|figures| figures.recall),
+            f1: mean(|figures| figures.f1),
+            log_loss: log_loss / rows,
+            confusion,
+        }
+    }
+}
+
+/// The figures of one class.
+struct ClassFigures {
+    precision: f64,
+    recall: f64,
+    f1: f64,
+}
+
+impl ClassFigures {
+    /// None where the class occurs nowhere.
+    fn of(confusion: &[Vec<usize>], class: usize) -> Option<Self> {
+        let right = confusion[class][class];
+        let truly: usize = confusion[class].iter().sum();
+        let predicted: usize = confusion.iter().map(|row| row[class]).sum();
+        (truly + predicted > 0).then(|| ClassFigures {
+            precision: ratio(right, predicted),
+            recall: ratio(right, truly),
+            f1: ratio(2 * right, truly + predicted),
+        })
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Figures of merit of a regression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regression {
+    /// Mean of the squared error.
+    pub mean_squared_error: f64,
+    /// The part of the variance that is explained: 1 is perfect, 0 as good as the mean.
+    pub r2: f64,
+}
+
+impl Regression {
+    /// Compares predictions with the truth, over all rows and columns.
+    ///
+    /// # Panics
+    /// Where the shapes differ.
+    pub fn new(truth: &Array2<f64>, predictions: &Array2<f64>) -> Self {
+        assert_eq!(truth.dim(), predictions.dim(), "one prediction for each number");
+        let residual = (truth - predictions).mapv(|error| error * error).sum();
+        let mean = truth.mean_axis(ndarray::Axis(0)).unwrap_or_default();
+        let total = (truth - &mean).mapv(|error| error * error).sum();
+        Regression {
+            mean_squared_error: residual / truth.len() as f64,
+            r2: if total > 0.0 { 1.0 - residual / total } else { 0.0 },
+        }
+    }
+}

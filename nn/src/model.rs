@@ -1,0 +1,145 @@
+//! The opened model: what the receiver has, and predicts with, in floating point.
+
+use crate::blueprint::LayerShape;
+use crate::engine::{PlainFloat, PlainTensor, finish, sigmoid, softmax_in_place};
+use crate::layers::{Dense, Layer, Parameters, Relu, Sigmoid};
+use crate::loss::Loss;
+use mpc_core::error::{Error, Result};
+use ndarray::Array2;
+
+/// A trained network in the clear.
+///
+/// It takes features as holders share them: mapped by the schema's bounds, not scaled.
+#[derive(Clone, Debug)]
+pub struct Model {
+    layers: Vec<Layer<PlainTensor<f64>>>,
+    loss: Loss,
+}
+
+impl Model {
+    /// Puts opened parameters into the layers they belong to.
+    ///
+    /// # Errors
+    /// `Error::Misuse` where there are more or fewer than the layers need, or where one
+    /// has another shape.
+    pub fn new(
+        layers: &[LayerShape],
+        loss: Loss,
+        parameters: Vec<Parameters<Array2<f64>>>,
+    ) -> Result<Self> {
+        let given = parameters.len();
+        let mut parameters = parameters.into_iter();
+        let mut built = Vec::with_capacity(layers.len());
+        for (index, shape) in layers.iter().enumerate() {
+            built.push(match *shape {
+                LayerShape::Dense { inputs, outputs } => {
+                    let parameters = parameters.next().ok_or_else(|| {
+                        Error::Misuse(format!("weights of layer {} are missing", index + 1))
+                    })?;
+                    dense(index, [outputs, inputs], parameters)?
+                }
+                LayerShape::Relu => Layer::Relu(Relu { scale: 0 }),
+                LayerShape::Sigmoid => Layer::Sigmoid(Sigmoid { scale: 0 }),
+            });
+        }
+        match parameters.len() {
+            0 => Ok(Model { layers: built, loss }),
+            left => Err(Error::Misuse(format!(
+                "weights for {given} layers, but the network has {} that take some",
+                given - left
+            ))),
+        }
+    }
+
+    /// The layers from the input on.
+    pub fn layers(&self) -> Vec<LayerShape> {
+        let shape = |layer: &Layer<PlainTensor<f64>>| match layer {
+            Layer::Dense(dense) => {
+                let (outputs, inputs) = dense.parameters.weights.values.dim();
+                LayerShape::Dense { inputs, outputs }
+            }
+            Layer::Relu(_) => LayerShape::Relu,
+            Layer::Sigmoid(_) => LayerShape::Sigmoid,
+        };
+        self.layers.iter().map(shape).collect()
+    }
+
+    /// What the training minimised; it says how outputs are to be read.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// Weights (`outputs x inputs`) and bias (`1 x outputs`) of each layer that has some.
+    pub fn parameters(&self) -> impl Iterator<Item = Parameters<&Array2<f64>>> {
+        self.layers.iter().filter_map(Layer::parameters).map(|parameters| Parameters {
+            weights: &parameters.weights.values,
+            bias: &parameters.bias.values,
+        })
+    }
+
+    /// Outputs of the network for each row: probabilities of the classes for softmax
+    /// cross-entropy, the probability of class 1 for logistic loss, and numbers on the
+    /// label's mapped scale for mean squared loss.
+    ///
+    /// # Errors
+    /// `Error::Shape` where rows are not as wide as the network.
+    pub fn outputs(&self, features: &Array2<f64>) -> Result<Array2<f64>> {
+        let mut value = PlainTensor { values: features.clone(), scale: 0 };
+        for layer in &self.layers {
+            (value, _) = finish(layer.forward(&PlainFloat, value))?;
+        }
+        let mut outputs = value.values;
+        match self.loss {
+            Loss::SoftmaxCrossEntropy => {
+                outputs.rows_mut().into_iter().for_each(softmax_in_place);
+            }
+            Loss::Logistic => outputs.mapv_inplace(sigmoid),
+            Loss::MeanSquared => {}
+        }
+        Ok(outputs)
+    }
+
+    /// The most probable class for each row of [`Model::outputs`]; none for a regression.
+    pub fn classes(&self, outputs: &Array2<f64>) -> Option<Vec<usize>> {
+        match self.loss {
+            Loss::SoftmaxCrossEntropy => Some(crate::metrics::argmax(outputs)),
+            Loss::Logistic => Some(outputs.column(0).mapv(|p| usize::from(p > 0.5)).to_vec()),
+            Loss::MeanSquared => None,
+        }
+    }
+
+    /// The probability of each class for each row of [`Model::outputs`], one column a
+    /// class; none for a regression.
+    pub fn probabilities(&self, outputs: &Array2<f64>) -> Option<Array2<f64>> {
+        match self.loss {
+            Loss::SoftmaxCrossEntropy => Some(outputs.clone()),
+            Loss::Logistic => Some(Array2::from_shape_fn((outputs.nrows(), 2), |(row, class)| {
+                if class == 1 { outputs[(row, 0)] } else { 1.0 - outputs[(row, 0)] }
+            })),
+            Loss::MeanSquared => None,
+        }
+    }
+}
+
+fn dense(
+    index: usize,
+    [outputs, inputs]: [usize; 2],
+    parameters: Parameters<Array2<f64>>,
+) -> Result<Layer<PlainTensor<f64>>> {
+    let Parameters { weights, bias } = parameters;
+    if weights.dim() != (outputs, inputs) || bias.dim() != (1, outputs) {
+        return Err(Error::Misuse(format!(
+            "layer {} needs {outputs} x {inputs} weights and a bias of {outputs}, \
+             not {:?} and {:?}",
+            index + 1,
+            weights.dim(),
+            bias.dim()
+        )));
+    }
+    if weights.iter().chain(&bias).any(|weight| !weight.is_finite()) {
+        return Err(Error::Misuse(format!("a weight of layer {} is not a number", index + 1)));
+    }
+    let plain = |values| PlainTensor { values, scale: 0 };
+    let parameters = Parameters { weights: plain(weights), bias: plain(bias) };
+    Ok(Layer::Dense(Dense { parameters, input_scale: 0 }))
+}

@@ -1,0 +1,253 @@
+//! Scaling features that nobody may see.
+//!
+//! Features come mapped to `[-1, 1]` by public bounds. Mean and deviation over the rows
+//! of *all* holders are computed and applied here without being opened, and at the end
+//! [`FeatureMap::fold`] merges them into the first dense layer:
+//!
+//! ```text
+//! W ((x - m) * r) + b  =  (W diag(r)) x + (b - (W diag(r)) m)
+//! ```
+//!
+//! so that the only thing ever opened is a model that takes the mapped features.
+//!
+//! # Range
+//!
+//! With `n <= 2^20` rows at 20 bits the sum of squares is at most `2^60` in words. It is
+//! divided by `n` in two parts: `2^-ceil(log2 n)` by reading the words at another scale,
+//! and the rest, between 1 and 2, as a public factor of [`DIVISOR_SCALE`] bits.
+
+use crate::blueprint::Column;
+use crate::engine::{Engine, Trans};
+use crate::layers::{Dense, Parameters};
+use crate::spec::Scaling;
+use mpc_core::error::{Error, Result};
+use ndarray::Array2;
+
+/// A column that deviates less than this from its mean (as mapped to `[-1, 1]`) is
+/// divided by this instead, so that a constant column stays zero.
+pub const MIN_DEVIATION: f64 = 1.0 / 512.0;
+
+/// Fractional bits of the public part of `1 / n`.
+const DIVISOR_SCALE: u32 = 19;
+/// Fractional bits of a variance when its root is taken.
+const VARIANCE_SCALE: u32 = 30;
+/// Fractional bits of `1 / deviation`, which is 1 to 512: deviations in `[-1, 1]` are at most 1.
+const FACTOR_SCALE: u32 = 12;
+/// Fractional bits of the first layer's weights when they are folded.
+const FOLDED_WEIGHT_SCALE: u32 = 28;
+/// Fractional bits of the folded weights, which can be 512 times as large.
+const RELEASED_WEIGHT_SCALE: u32 = 22;
+/// Numbers that are rescaled at a time, to bound memory.
+const CHUNK: usize = 1 << 20;
+
+/// How the mapped features became the inputs of the network.
+#[derive(Clone, Debug)]
+pub enum FeatureMap<T> {
+    /// Not at all.
+    Identity,
+    /// From `[-1, 1]` to `[0, 1]`, apart from indicators.
+    Unit {
+        /// The columns.
+        columns: Vec<Column>,
+    },
+    /// Minus `mean`, times `factor`.
+    Standardised {
+        /// Mean of each column, `1 x columns`; zero for indicators.
+        mean: T,
+        /// `1 / deviation` of each column, `1 x columns`; one for indicators.
+        factor: T,
+    },
+}
+
+/// The scale at which features of scale `data` can enter a network whose activations
+/// have the scale `activations`.
+pub fn input_scale(scaling: Scaling, data: u32, activations: u32) -> u32 {
+    match scaling {
+        Scaling::Standardise => activations,
+        Scaling::Unit => activations.min(data + 1),
+        Scaling::None => activations.min(data),
+    }
+}
+
+/// Scales all rows and rounds them to `scale`, which is at most what [`input_scale`] says.
+///
+/// # Errors
+/// `Error::Misuse` for more rows than can be standardised, and those of the engine.
+pub async fn scale_features<E: Engine>(
+    engine: &E,
+    scaling: Scaling,
+    columns: &[Column],
+    features: E::Tensor,
+    scale: u32,
+) -> Result<(E::Tensor, FeatureMap<E::Tensor>)> {
+    let (features, map) = match scaling {
+        Scaling::None => (features, FeatureMap::Identity),
+        Scaling::Unit => {
+            let map = FeatureMap::Unit { columns: columns.to_vec() };
+            (to_unit(engine, columns, features)?, map)
+        }
+        Scaling::Standardise => {
+            let mean = mean(&engine.step("mean"), columns, &features).await?;
+            let centred = engine.sub_row(features, &mean)?;
+            let factor = factor(&engine.step("deviation"), columns, &centred).await?;
+            (centred, FeatureMap::Standardised { mean, factor })
+        }
+    };
+    let factor = match &map {
+        FeatureMap::Standardised { factor, .. } => Some(factor),
+        FeatureMap::Identity | FeatureMap::Unit { .. } => None,
+    };
+    let scaled = apply(&engine.step("apply"), features, factor, scale).await?;
+    Ok((scaled, map))
+}
+
+/// One number a column.
+fn row(columns: &[Column], value: impl Fn(Column) -> f64) -> Array2<f64> {
+    Array2::from_shape_fn((1, columns.len()), |(_, column)| value(columns[column]))
+}
+
+/// 1 for a bounded column, 0 for an indicator.
+fn is_bounded(column: Column) -> f64 {
+    f64::from(u8::from(column == Column::Bounded))
+}
+
+fn mask(columns: &[Column]) -> Vec<f64> {
+    columns.iter().map(|&column| is_bounded(column)).collect()
+}
+
+/// `x + 1` for bounded columns and `2 x` for indicators, read with one bit more.
+fn to_unit<E: Engine>(engine: &E, columns: &[Column], features: E::Tensor) -> Result<E::Tensor> {
+    let scale = engine.scale(&features);
+    let offset = engine.public(&row(columns, is_bounded), scale)?;
+    let doubled = doubled_indicators(engine, columns, features)?;
+    Ok(engine.with_scale(engine.add_row(doubled, &offset)?, scale + 1))
+}
+
+/// Columns of indicators times two.
+fn doubled_indicators<E: Engine>(
+    engine: &E,
+    columns: &[Column],
+    values: E::Tensor,
+) -> Result<E::Tensor> {
+    let factors: Vec<f64> = columns.iter().map(|&column| 2.0 - is_bounded(column)).collect();
+    engine.mul_public_row(values, &factors, 0)
+}
+
+/// `sum / rows`, exact but for the rounding of the public factor, with
+/// [`DIVISOR_SCALE`] fractional bits and `ceil(log2 rows)` read off.
+fn divide_by_rows<E: Engine>(
+    engine: &E,
+    sum: E::Tensor,
+    rows: usize,
+    sum_scale: u32,
+) -> Result<E::Tensor> {
+    let power = rows.next_power_of_two();
+    let read = engine.with_scale(sum, sum_scale + power.trailing_zeros());
+    engine.mul_public(read, power as f64 / rows as f64, DIVISOR_SCALE)
+}
+
+/// The mean of each bounded column at the scale of the features, and zero for indicators.
+async fn mean<E: Engine>(
+    engine: &E,
+    columns: &[Column],
+    features: &E::Tensor,
+) -> Result<E::Tensor> {
+    let (scale, [rows, _]) = (engine.scale(features), engine.shape(features));
+    let room = 60u32.saturating_sub(2 * scale);
+    if rows.next_power_of_two().trailing_zeros() > room {
+        return Err(Error::Misuse(format!(
+            "at most {} rows of scale {scale} can be standardised, not {rows}",
+            1u64 << room
+        )));
+    }
+    let mean = divide_by_rows(engine, engine.sum_rows(features)?, rows, scale)?;
+    let mean = engine.rescale(mean, scale).await?;
+    engine.mul_public_row(mean, &mask(columns), 0)
+}
+
+/// One over the deviation of each bounded column, and one for indicators.
+async fn factor<E: Engine>(
+    engine: &E,
+    columns: &[Column],
+    centred: &E::Tensor,
+) -> Result<E::Tensor> {
+    let [rows, _] = engine.shape(centred);
+    let squares = engine.step("squares").column_dot(centred, centred).await?;
+    let (scale, bits) = (engine.scale(&squares), rows.next_power_of_two().trailing_zeros());
+    let squares = engine.step("rescale").rescale(squares, scale - bits).await?;
+    let variance = divide_by_rows(engine, squares, rows, scale - bits)?;
+
+    let floor = Array2::from_elem((1, columns.len()), MIN_DEVIATION * MIN_DEVIATION);
+    let excess = engine.sub(variance.clone(), &engine.public(&floor, engine.scale(&variance))?)?;
+    let (excess, _) = engine.step("floor").relu(excess, VARIANCE_SCALE).await?;
+    let variance = engine.add(excess, &engine.public(&floor, VARIANCE_SCALE)?)?;
+
+    let factor = engine.step("inverse-root").inv_sqrt(variance, FACTOR_SCALE).await?;
+    let factor = engine.mul_public_row(factor, &mask(columns), 0)?;
+    let ones = row(columns, |column| 1.0 - is_bounded(column));
+    engine.add(factor, &engine.public(&ones, FACTOR_SCALE)?)
+}
+
+/// Multiplies by the factors, if there are any, and rounds, in place and some rows at a time.
+async fn apply<E: Engine>(
+    engine: &E,
+    mut features: E::Tensor,
+    factor: Option<&E::Tensor>,
+    scale: u32,
+) -> Result<E::Tensor> {
+    let [rows, columns] = engine.shape(&features);
+    let words_scale = engine.scale(&features);
+    if factor.is_none() && words_scale == scale {
+        return Ok(features);
+    }
+    let rows_at_a_time = (CHUNK / columns.max(1)).max(1);
+    for first in (0..rows).step_by(rows_at_a_time) {
+        let stage = engine.step(&format!("rows-{first}"));
+        let chunk: Vec<usize> = (first..rows.min(first + rows_at_a_time)).collect();
+        let mut part = engine.select_rows(&features, &chunk)?;
+        if let Some(factor) = factor {
+            part = stage.step("product").mul_row(&part, factor).await?;
+        }
+        let part = stage.step("rescale").rescale(part, scale).await?;
+        // Until all rows are done, the new words sit in a tensor of the old scale.
+        engine.set_rows(&mut features, first, &engine.with_scale(part, words_scale))?;
+    }
+    Ok(engine.with_scale(features, scale))
+}
+
+impl<T: Clone> FeatureMap<T> {
+    /// The parameters of the first dense layer for features as they came, before scaling.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn fold<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        first: Dense<T>,
+    ) -> Result<Parameters<T>> {
+        let Parameters { weights, bias } = first.parameters;
+        match self {
+            FeatureMap::Identity => Ok(Parameters { weights, bias }),
+            FeatureMap::Unit { columns } => {
+                let halves = engine.public(&row(columns, |column| is_bounded(column) / 2.0), 1)?;
+                let offset = engine.matmul(&halves, Trans::No, &weights, Trans::Yes).await?;
+                let offset = engine.lift(offset, engine.scale(&bias))?;
+                let scale = engine.scale(&weights) + 1;
+                let doubled = doubled_indicators(engine, columns, weights)?;
+                let weights = engine.with_scale(doubled, scale);
+                Ok(Parameters { weights, bias: engine.add(bias, &offset)? })
+            }
+            FeatureMap::Standardised { mean, factor } => {
+                let scale = engine.scale(&weights).min(FOLDED_WEIGHT_SCALE);
+                let weights = engine.step("weights").rescale(weights, scale).await?;
+                let weights = engine.step("product").mul_row(&weights, factor).await?;
+                let scale = engine.scale(&weights).min(RELEASED_WEIGHT_SCALE);
+                let weights = engine.step("rescale").rescale(weights, scale).await?;
+                let step = engine.step("offset");
+                let offset = step.matmul(mean, Trans::No, &weights, Trans::Yes).await?;
+                let bias = engine.step("bias").align(bias, engine.scale(&offset)).await?;
+                Ok(Parameters { weights, bias: engine.sub(bias, &offset)? })
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Training: features are scaled, batches are run, and a model is left.
+
+use crate::blueprint::Blueprint;
+use crate::engine::Engine;
+use crate::layers::{Layer, Parameters};
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::order::epoch_order;
+use crate::plan::Plan;
+use crate::scaling::{FeatureMap, scale_features};
+use crate::seed::Seed;
+use mpc_core::error::{Error, Result};
+use std::ops::ControlFlow;
+
+/// Fractional bits at which holders share numbers; classes are shared as whole numbers.
+pub const DATA_SCALE: u32 = 20;
+
+/// The rows of all holders.
+#[derive(Clone, Debug)]
+pub struct Dataset<T> {
+    /// `rows x columns`, mapped by public bounds: bounded columns to `[-1, 1]`.
+    pub features: T,
+    /// `rows x label columns`: one-hot classes, or numbers mapped to `[-1, 1]`.
+    pub labels: T,
+}
+
+/// What training has come to; nothing here depends on secret values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Features are about to be scaled.
+    Scaling,
+    /// A batch is done.
+    Batch(Progress),
+    /// All batches are done; the scaling is about to be folded into the model.
+    Folding,
+}
+
+/// How far training has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// The batch within the epoch, from 1.
+    pub batch: usize,
+    /// Batches in an epoch.
+    pub batches: usize,
+}
+
+/// Follows a training, and can stop it.
+pub trait Observer {
+    /// Called between steps. `Break` ends the training with `Error::Cancelled`.
+    ///
+    /// Under MPC all parties must answer alike at the same event.
+    fn observe(&mut self, event: Event) -> ControlFlow<()>;
+}
+
+/// Follows nothing and stops nothing.
+impl Observer for () {
+    fn observe(&mut self, _event: Event) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(Event) -> ControlFlow<()>> Observer for F {
+    fn observe(&mut self, event: Event) -> ControlFlow<()> {
+        self(event)
+    }
+}
+
+/// What training leaves: a model that takes features as they came, before scaling.
+#[derive(Clone, Debug)]
+pub struct TrainedModel<T> {
+    /// The parameters of each layer that has some, from the input on.
+    pub parameters: Vec<Parameters<T>>,
+}
+
+/// Trains the network of `blueprint` from start to end.
+///
+/// # Errors
+/// `Error::Shape` for data of another shape than the blueprint's, `Error::Misuse` for
+/// scales that leave no room, `Error::Cancelled` where the observer stops it, and those
+/// of the engine.
+pub async fn train<E: Engine>(
+    engine: &E,
+    blueprint: &Blueprint,
+    data: Dataset<E::Tensor>,
+    seed: &Seed,
+    observer: &mut impl Observer,
+) -> Result<TrainedModel<E::Tensor>> {
+    ask(observer, Event::Scaling, "scaling")?;
+    let mut trainer = Trainer::new(engine, blueprint, data, seed).await?;
+    for epoch in 0..blueprint.spec().training.epochs {
+        trainer = trainer.epoch(epoch, observer).await?;
+    }
+    ask(observer, Event::Folding, "folding")?;
+    trainer.finish().await
+}
+
+/// Tells the observer, and ends the training if it wants to.
+fn ask(observer: &mut impl Observer, event: Event, step: &str) -> Result<()> {
+    match observer.observe(event) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled { step: step.into() }),
+    }
+}
+
+/// A training under way.
+pub struct Trainer<'a, E: Engine> {
+    engine: &'a E,
+    blueprint: &'a Blueprint,
+    seed: Seed,
+    network: Network<E::Tensor>,
+    features: E::Tensor,
+    labels: E::Tensor,
+    map: FeatureMap<E::Tensor>,
+}
+
+impl<'a, E: Engine> Trainer<'a, E> {
+    /// Scales the features and draws the initial weights.
+    ///
+    /// # Errors
+    /// As for [`train`].
+    pub async fn new(
+        engine: &'a E,
+        blueprint: &'a Blueprint,
+        data: Dataset<E::Tensor>,
+        seed: &Seed,
+    ) -> Result<Self> {
+        let (spec, shape) = (blueprint.spec(), blueprint.data());
+        let Dataset { features, labels } = data;
+        require_shape("features", engine, &features, [shape.rows, shape.columns.len()])?;
+        require_shape("labels", engine, &labels, [shape.rows, shape.target.columns()])?;
+        let labels = match spec.model.loss {
+            // Of one-hot labels of two classes, the second column says which it is.
+            Loss::Logistic => engine.select_columns(&labels, 1..2)?,
+            Loss::SoftmaxCrossEntropy | Loss::MeanSquared => labels,
+        };
+        let plan = Plan::choose(blueprint, engine.scale(&features))
+            .map_err(|error| Error::Misuse(error.to_string()))?;
+        let network = Network::new(engine, blueprint, plan, seed)?;
+        let (step, scaling) = (engine.step("scaling"), spec.features.scaling);
+        let (features, map) =
+            scale_features(&step, scaling, &shape.columns, features, plan.input).await?;
+        Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map })
+    }
+
+    /// The network as it is.
+    pub fn network(&self) -> &Network<E::Tensor> {
+        &self.network
+    }
+
+    /// Trains on all rows once; `epoch` counts from 0.
+    ///
+    /// # Errors
+    /// As for [`train`].
+    pub async fn epoch(mut self, epoch: usize, observer: &mut impl Observer) -> Result<Self> {
+        let (training, rows) = (&self.blueprint.spec().training, self.blueprint.data().rows);
+        let (epochs, batches) = (training.epochs, self.blueprint.batches());
+        let order = epoch_order(training.order, rows, &self.seed, epoch);
+        let stage = self.engine.step(&format!("epoch-{}", epoch + 1));
+        for (batch, rows) in order.chunks(self.blueprint.batch()).enumerate() {
+            self = self.batch(&stage.step(&format!("batch-{}", batch + 1)), rows).await?;
+            let progress = Progress { epoch: epoch + 1, epochs, batch: batch + 1, batches };
+            let step = format!("epoch-{}/batch-{}", progress.epoch, progress.batch);
+            ask(observer, Event::Batch(progress), &step)?;
+        }
+        Ok(self)
+    }
+
+    /// One step of training on the given rows; `stage` is a step of its own.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn batch(self, stage: &E, rows: &[usize]) -> Result<Self> {
+        let features = stage.select_rows(&self.features, rows)?;
+        let labels = stage.select_rows(&self.labels, rows)?;
+        let network = self.network.trained(stage, features, &labels, rows.len()).await?;
+        Ok(Trainer { network, ..self })
+    }
+
+    /// Folds the scaling of the features into the model.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn finish(self) -> Result<TrainedModel<E::Tensor>> {
+        let stage = self.engine.step("fold");
+        let mut parameters = Vec::new();
+        for layer in self.network.into_layers() {
+            if let Layer::Dense(dense) = layer {
+                parameters.push(if parameters.is_empty() {
+                    self.map.fold(&stage, dense).await?
+                } else {
+                    dense.parameters
+                });
+            }
+        }
+        Ok(TrainedModel { parameters })
+    }
+}
+
+fn require_shape<E: Engine>(
+    op: &'static str,
+    engine: &E,
+    tensor: &E::Tensor,
+    right: [usize; 2],
+) -> Result<()> {
+    let left = engine.shape(tensor);
+    if left == right { Ok(()) } else { Err(Error::Shape { op, left, right }) }
+}
