@@ -32,10 +32,8 @@ mod tests {
     #[test]
     fn the_order_is_the_same_on_every_platform() {
         let order = epoch_order(RowOrder::Shuffled, 10, &Seed::from_number(1), 0);
-        assert_eq!(order, KNOWN);
+        assert_eq!(order, [1, 0, 2, 9, 8, 6, 5, 7, 4, 3]);
     }
-
-    const KNOWN: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
     #[test]
     fn file_order_is_as_the_rows_come() {
