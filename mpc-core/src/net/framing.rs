@@ -33,8 +33,8 @@ impl Side {
 
 /// A round as the transports see it, both sides in the order of [`Side::BOTH`].
 pub(super) struct Framed<'a> {
-    /// Header and payload to send; `None` where there is no message.
-    pub(super) outgoing: [Option<([u8; FRAME_HEADER_BYTES], &'a [u8])>; 2],
+    /// Frames to send.
+    pub(super) outgoing: [Outgoing<'a>; 2],
     /// Frames to receive.
     pub(super) incoming: [Incoming<'a>; 2],
     /// Time within which all of it has to happen.
@@ -66,8 +66,7 @@ impl<'a> Framed<'a> {
             round: tag.round,
             length: payload.len() as u32,
         };
-        let outgoing = [to_prev, to_next]
-            .map(|payload| (!payload.is_empty()).then(|| (header(payload).encode(), payload)));
+        let outgoing = [to_prev, to_next].map(|payload| Outgoing::new(header(payload), payload));
         let incoming =
             [from_prev, from_next].map(|payload| Incoming::new(header(payload), payload));
         let bytes: usize = lengths.iter().sum();
@@ -78,6 +77,46 @@ impl<'a> Framed<'a> {
     /// Whether a message is expected from either side.
     pub(super) fn awaits_any(&self) -> bool {
         self.incoming.iter().any(|frame| !frame.is_complete())
+    }
+}
+
+/// One frame on its way out, taken piece by piece.
+pub(super) struct Outgoing<'a> {
+    header: [u8; FRAME_HEADER_BYTES],
+    payload: &'a [u8],
+    /// Bytes of header and payload that have been taken.
+    taken: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    fn new(header: FrameHeader, payload: &'a [u8]) -> Self {
+        Outgoing { header: header.encode(), payload, taken: 0 }
+    }
+
+    /// Length of the payload, taken or not.
+    pub(super) fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether nothing is left to take; true at once where there is no message.
+    pub(super) fn is_empty(&self) -> bool {
+        self.payload.is_empty() || self.taken == FRAME_HEADER_BYTES + self.payload.len()
+    }
+
+    /// The next bytes: of the header and of the payload, together at most `limit`
+    /// and a header.
+    pub(super) fn front(&self, limit: usize) -> [&[u8]; 2] {
+        if self.is_empty() {
+            return [&[], &[]];
+        }
+        let header = &self.header[self.taken.min(FRAME_HEADER_BYTES)..];
+        let payload = &self.payload[self.taken.saturating_sub(FRAME_HEADER_BYTES)..];
+        [header, &payload[..payload.len().min(limit)]]
+    }
+
+    /// Takes note that the first `count` bytes of [`Outgoing::front`] have been taken.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.taken += count;
     }
 }
 

@@ -76,10 +76,12 @@ impl LocalTransport {
     }
 
     fn send(&mut self, tag: &RoundTag<'_>, framed: &Framed<'_>) -> Attempt<()> {
-        for (side, message) in Side::BOTH.into_iter().zip(&framed.outgoing) {
-            let Some((header, payload)) = message else { continue };
+        for (side, outgoing) in Side::BOTH.into_iter().zip(&framed.outgoing) {
+            if outgoing.is_empty() {
+                continue;
+            }
             let to = side.peer(self.party);
-            let frame = [header.as_slice(), payload].concat();
+            let frame = outgoing.front(usize::MAX).concat();
             let sent = frame.len() as u64;
             let frames = match &mut self.tamper {
                 None => vec![frame],
@@ -91,7 +93,7 @@ impl LocalTransport {
                 }
             };
             self.traffic.messages += 1;
-            self.traffic.payload_bytes += payload.len() as u64;
+            self.traffic.payload_bytes += outgoing.payload_len() as u64;
             self.traffic.bytes_sent += sent;
             self.hub.deliver(self.party, to, frames)?;
         }

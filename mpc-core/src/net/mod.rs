@@ -7,6 +7,7 @@
 mod frame;
 mod framing;
 mod local;
+pub mod tls;
 mod traffic;
 
 pub use frame::{FRAME_HEADER_BYTES, FrameHeader, MAX_PAYLOAD_BYTES, SessionId};

@@ -1,0 +1,228 @@
+//! The transport between processes: two TLS connections, served by one loop.
+//!
+//! A round runs on the thread of the protocol and never blocks on one link
+//! while it could make progress on the other, or write while it could read.
+
+use super::handshake::TlsStream;
+use super::link::Link;
+use crate::error::{Error, NetFault, Result};
+use crate::net::framing::{Attempt, Fault, Framed, Side, already_failed};
+use crate::net::{Round, RoundTag, SessionId, Traffic, Transport};
+use crate::party::PartyId;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a round looks for its messages again and again before it sleeps.
+///
+/// Rounds on a LAN are shorter than the time it takes to wake a sleeping thread.
+const DEFAULT_SPIN: Duration = Duration::from_micros(50);
+
+/// The links of one party to its neighbours, over mutual TLS 1.3.
+///
+/// Dropped after a success it closes the sessions in order; dropped after a
+/// failure, or by a panic, it hangs up, and the neighbours notice at once.
+pub struct TlsTransport {
+    party: PartyId,
+    session: SessionId,
+    deadline: Duration,
+    spin: Duration,
+    /// In the order of [`Side::BOTH`].
+    links: [Link; 2],
+    /// Counters other than those of the links.
+    traffic: Traffic,
+    stopped: Arc<AtomicBool>,
+    failed: bool,
+}
+
+impl TlsTransport {
+    /// Runs rounds over two established connections.
+    ///
+    /// Both ends of a connection must have checked who the other is, and agreed
+    /// on `session`. `deadline` bounds each round; large messages get a second
+    /// more for each MiB.
+    ///
+    /// # Errors
+    /// If a socket cannot be configured.
+    pub fn new(
+        party: PartyId,
+        session: SessionId,
+        deadline: Duration,
+        prev: TlsStream,
+        next: TlsStream,
+    ) -> io::Result<Self> {
+        Ok(TlsTransport {
+            party,
+            session,
+            deadline,
+            spin: DEFAULT_SPIN,
+            links: [Link::new(party.prev(), prev)?, Link::new(party.next(), next)?],
+            traffic: Traffic::default(),
+            stopped: Arc::default(),
+            failed: false,
+        })
+    }
+
+    /// Sets how long a round looks for its messages before it sleeps; 0 never does.
+    pub fn with_spin(mut self, spin: Duration) -> Self {
+        self.spin = spin;
+        self
+    }
+
+    /// A handle by which another thread can end a round that waits.
+    ///
+    /// # Errors
+    /// If the operating system has no file descriptor left.
+    pub fn stopper(&self) -> io::Result<Stopper> {
+        let [prev, next] = &self.links;
+        Ok(Stopper {
+            sockets: [prev.socket().try_clone()?, next.socket().try_clone()?],
+            stopped: Arc::clone(&self.stopped),
+        })
+    }
+
+    fn run(&mut self, framed: &mut Framed<'_>) -> Attempt<()> {
+        let end = Instant::now() + framed.limit;
+        let mut idle_since = None;
+        loop {
+            let mut progress = false;
+            for side in Side::BOTH.map(|side| side as usize) {
+                progress |= self.links[side].send(&mut framed.outgoing[side])?;
+                progress |= self.links[side].receive(&mut framed.incoming[side])?;
+            }
+            let done = !framed.awaits_any() && !self.is_sending(framed);
+            if !progress && !done {
+                let now = Instant::now();
+                let since = *idle_since.get_or_insert(now);
+                if now >= end {
+                    return Err(self.overdue(framed));
+                }
+                if now - since < self.spin {
+                    std::thread::yield_now();
+                } else {
+                    self.sleep(framed, end - now)?;
+                }
+            } else {
+                if let Some(since) = idle_since.take() {
+                    self.traffic.waiting += since.elapsed();
+                }
+                if done {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Sleeps until a socket is ready, a neighbour hangs up or the time is over.
+    fn sleep(&mut self, framed: &Framed<'_>, limit: Duration) -> Attempt<()> {
+        let interest: [PollFlags; 2] = std::array::from_fn(|side| {
+            self.links[side].interest(&framed.outgoing[side], &framed.incoming[side])
+        });
+        // A link that has ended would wake us without end.
+        let watched: Vec<usize> = (0..2).filter(|&side| !interest[side].is_empty()).collect();
+        let mut sockets: Vec<PollFd<'_>> = watched
+            .iter()
+            .map(|&side| PollFd::new(self.links[side].socket(), interest[side]))
+            .collect();
+        let timeout = Timespec::try_from(limit).ok();
+        match poll(&mut sockets, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                let text = io::Error::from(error).to_string();
+                return Err(Fault::Net(self.party.prev(), NetFault::Io(text)));
+            }
+        }
+        let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let hung_up: Vec<usize> = watched
+            .into_iter()
+            .zip(&sockets)
+            .filter(|(side, socket)| {
+                socket.revents().intersects(ends) && framed.incoming[*side].is_complete()
+            })
+            .map(|(side, _)| side)
+            .collect();
+        hung_up.into_iter().try_for_each(|side| self.links[side].look_for_end())
+    }
+
+    fn is_sending(&self, framed: &Framed<'_>) -> bool {
+        self.links.iter().zip(&framed.outgoing).any(|(link, outgoing)| link.is_sending(outgoing))
+    }
+
+    /// Names the neighbour that made the round exceed its deadline.
+    fn overdue(&self, framed: &Framed<'_>) -> Fault {
+        let silent = framed.incoming.iter().position(|frame| !frame.is_complete());
+        let stuck = || {
+            let sending = |(link, outgoing): (&Link, _)| link.is_sending(outgoing);
+            self.links.iter().zip(&framed.outgoing).position(sending)
+        };
+        let side = silent.or_else(stuck).unwrap_or(0);
+        Fault::Net(self.links[side].peer(), NetFault::Timeout(framed.limit))
+    }
+}
+
+impl Transport for TlsTransport {
+    fn party(&self) -> PartyId {
+        self.party
+    }
+
+    fn session(&self) -> SessionId {
+        self.session
+    }
+
+    fn exchange(&mut self, tag: RoundTag<'_>, round: Round<'_>) -> Result<()> {
+        if self.failed {
+            return Err(already_failed(&tag));
+        }
+        let mut framed = Framed::new(self.session, self.deadline, &tag, round)?;
+        self.traffic.rounds += u64::from(framed.awaits_any());
+        for outgoing in &framed.outgoing {
+            self.traffic.messages += u64::from(!outgoing.is_empty());
+            self.traffic.payload_bytes += outgoing.payload_len() as u64;
+        }
+        self.run(&mut framed).map_err(|fault| {
+            self.failed = true;
+            if self.stopped.load(Ordering::Acquire) {
+                Error::Cancelled { step: tag.name.to_string() }
+            } else {
+                fault.at(&tag)
+            }
+        })
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            bytes_sent: self.links.iter().map(Link::sent).sum(),
+            bytes_received: self.links.iter().map(Link::received).sum(),
+            ..self.traffic
+        }
+    }
+}
+
+impl Drop for TlsTransport {
+    fn drop(&mut self) {
+        if !self.failed && !std::thread::panicking() {
+            self.links.iter_mut().for_each(Link::close);
+        }
+    }
+}
+
+/// Ends the session of a [`TlsTransport`] from another thread.
+pub struct Stopper {
+    sockets: [TcpStream; 2],
+    stopped: Arc<AtomicBool>,
+}
+
+impl Stopper {
+    /// Hangs up both links: the round under way, or else the next one, fails with
+    /// [`Error::Cancelled`], and the neighbours see that this party closed.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        for socket in &self.sockets {
+            // A socket that is no longer connected needs no shutdown.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
