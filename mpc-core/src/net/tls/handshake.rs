@@ -82,11 +82,13 @@ fn handshake(mut stream: TlsStream, deadline: Duration) -> Result<TlsStream, Han
         };
         match step {
             Ok(0) => return Err(HandshakeError::Closed),
-            Ok(_) => connection.process_new_packets().map_err(|error| {
-                // Tell the peer why, as far as it still listens.
-                let _ = connection.write_tls(socket);
-                error
-            })?,
+            Ok(_) => {
+                if let Err(error) = connection.process_new_packets() {
+                    // Tell the peer why, as far as it still listens.
+                    let _ = connection.write_tls(socket);
+                    return Err(error.into());
+                }
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let events = if connection.wants_write() { PollFlags::OUT } else { PollFlags::IN };
                 let left = end.saturating_duration_since(Instant::now());

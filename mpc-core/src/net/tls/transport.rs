@@ -226,3 +226,6 @@ impl Stopper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
