@@ -23,9 +23,8 @@
 //!
 //! Local operations need no messages. The `async` ones do: under MPC each
 //! `.await` spends at least one round, and operations joined with
-//! `futures_util::try_join!` share theirs. An interactive operation draws its
-//! randomness under the name of its step, so no step may run two of them: give
-//! each its own [`Engine::step`].
+//! `futures_util::try_join!` share theirs. A step of its own gives an operation a name
+//! in error messages and traces.
 
 mod fixed;
 mod float;
@@ -191,10 +190,10 @@ pub trait Engine: Sized {
         self.step("rescale").rescale(product, scale).await
     }
 
-    /// `1 / (1 + e^-z)` at `scale`.
+    /// `1 / (1 + e^-z)` at `scale`, or unrounded at a larger one.
     async fn sigmoid(&self, z: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
 
-    /// The softmax of each row at `scale`.
+    /// The softmax of each row at `scale`, or unrounded at a larger one.
     async fn softmax(&self, z: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
 
     /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.

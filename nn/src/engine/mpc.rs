@@ -138,13 +138,13 @@ impl<S: Security> Engine for Mpc<S> {
     }
 
     async fn sigmoid(&self, z: Fixed, scale: u32) -> Result<Fixed> {
-        let result = sigmoid::sigmoid(&self.ctx.step("sigmoid"), &z).await?;
-        trunc::rescale(&self.ctx.step("rescale"), &result, scale).await
+        let result = sigmoid::sigmoid(&self.ctx, &z).await?;
+        Ok(if result.scale < scale { result.upscale(scale) } else { result })
     }
 
     async fn softmax(&self, z: Fixed, scale: u32) -> Result<Fixed> {
-        let result = softmax::softmax(&self.ctx.step("softmax"), &z).await?;
-        trunc::rescale(&self.ctx.step("rescale"), &result, scale).await
+        let result = softmax::softmax(&self.ctx, &z).await?;
+        Ok(if result.scale < scale { result.upscale(scale) } else { result })
     }
 
     async fn inv_sqrt(&self, v: Fixed, scale: u32) -> Result<Fixed> {

@@ -19,6 +19,7 @@ impl Sigmoid {
         input: E::Tensor,
     ) -> Result<(E::Tensor, E::Tensor)> {
         let output = engine.sigmoid(input, self.scale).await?;
+        let output = engine.step("output").align(output, self.scale).await?;
         Ok((output.clone(), output))
     }
 

@@ -30,8 +30,9 @@ impl fmt::Display for Loss {
 impl Loss {
     /// The derivative of each row's loss by the outputs `z`: prediction minus label.
     ///
-    /// It comes at `scale`, or at that of the labels if this is larger, and is at most one
-    /// in magnitude for the two classifying losses.
+    /// It comes at `scale` or more: a prediction that the engine leaves unrounded is not
+    /// rounded here, since the error is about to be. It is at most one in magnitude for the
+    /// two classifying losses.
     ///
     /// # Errors
     /// Those of the engine.
@@ -42,14 +43,14 @@ impl Loss {
         labels: &E::Tensor,
         scale: u32,
     ) -> Result<E::Tensor> {
-        let common = scale.max(engine.scale(labels));
+        let scale = scale.max(engine.scale(labels));
         let stage = engine.step("prediction");
         let prediction = match self {
             Loss::SoftmaxCrossEntropy => stage.softmax(z, scale).await?,
             Loss::Logistic => stage.sigmoid(z, scale).await?,
-            Loss::MeanSquared => stage.align(z, common).await?,
+            Loss::MeanSquared => stage.align(z, scale).await?,
         };
-        let labels = engine.lift(labels.clone(), common)?;
-        engine.sub(engine.lift(prediction, common)?, &labels)
+        let labels = engine.lift(labels.clone(), engine.scale(&prediction))?;
+        engine.sub(prediction, &labels)
     }
 }

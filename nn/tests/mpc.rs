@@ -1,0 +1,145 @@
+//! Training on shares against the same training in plain fixed point.
+
+use mpc_core::security::SemiHonest;
+use mpc_core::share::{Fixed, fixed_word};
+use mpc_core::testing::{deal, reconstruct, run3_with_cost};
+use ndarray::Array2;
+use nn::blueprint::{Blueprint, Column, DataShape, Target};
+use nn::engine::{Mpc, Rounding};
+use nn::seed::Seed;
+use nn::spec::Spec;
+use nn::train::{DATA_SCALE, Dataset, train};
+use nn::twin::train_fixed;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+const ROWS: usize = 90;
+
+/// Three classes around three corners of a cube, and their one-hot labels.
+fn classes() -> Dataset<Array2<f64>> {
+    let mut rng = ChaCha20Rng::seed_from_u64(11);
+    let mut noise = || f64::from(rng.next_u32()) / 2f64.powi(32) - 0.5;
+    let features = Array2::from_shape_fn((ROWS, 4), |(row, column)| {
+        let corner = if row % 3 == column { 0.6 } else { -0.2 };
+        corner + 0.3 * noise()
+    });
+    let labels = Array2::from_shape_fn((ROWS, 3), |(row, class)| f64::from(row % 3 == class));
+    Dataset { features, labels }
+}
+
+/// The same rows with the sum of the features as the number to predict.
+fn numbers() -> Dataset<Array2<f64>> {
+    let Dataset { features, .. } = classes();
+    let labels = Array2::from_shape_fn((ROWS, 1), |(row, _)| features.row(row).sum() / 4.0);
+    Dataset { features, labels }
+}
+
+fn two_classes() -> Dataset<Array2<f64>> {
+    let Dataset { features, .. } = classes();
+    let labels = Array2::from_shape_fn((ROWS, 2), |(row, class)| {
+        f64::from(usize::from(row % 3 == 0) == class)
+    });
+    Dataset { features, labels }
+}
+
+/// Parameters after training on shares, in file order of the model.
+fn on_shares(blueprint: &Blueprint, data: &Dataset<Array2<f64>>) -> Vec<Vec<f64>> {
+    let share = |values: &Array2<f64>, scale: u32, seed: u64| {
+        let words: Vec<u64> = values.iter().map(|&x| fixed_word(x, scale)).collect();
+        deal(seed, [values.nrows(), values.ncols()], &words).map(|share| Fixed::new(share, scale))
+    };
+    let label_scale = match blueprint.data().target {
+        Target::Classes(_) => 0,
+        Target::Numbers(_) => DATA_SCALE,
+    };
+    let features = share(&data.features, DATA_SCALE, 1);
+    let labels = share(&data.labels, label_scale, 2);
+    let models = run3_with_cost::<SemiHonest, _, _>(5, |ctx| {
+        let at = ctx.party().index();
+        let data = Dataset { features: features[at].clone(), labels: labels[at].clone() };
+        async move {
+            let engine = Mpc::new(ctx);
+            train(&engine, blueprint, data, &Seed::from_number(7), &mut ()).await
+        }
+    })
+    .map(|(model, _)| model);
+    let flat = models.map(|model| -> Vec<Fixed> {
+        model.parameters.into_iter().flat_map(|p| [p.weights, p.bias]).collect()
+    });
+    let open = |at: usize| {
+        let parts = flat.each_ref().map(|tensors| tensors[at].share.clone());
+        let scale = flat[0][at].scale;
+        let real = |w: u64| w as i64 as f64 / 2f64.powi(scale as i32);
+        reconstruct(&parts).into_iter().map(real).collect()
+    };
+    (0..flat[0].len()).map(open).collect()
+}
+
+fn agrees(spec: &str, target: Target, data: &Dataset<Array2<f64>>, tolerance: f64) {
+    let spec = Spec::from_toml(spec).unwrap();
+    let shape = DataShape { rows: ROWS, columns: vec![Column::Bounded; 4], target };
+    let blueprint = Blueprint::new(spec, shape).unwrap();
+    let model =
+        train_fixed(&blueprint, data, &Seed::from_number(7), Rounding::Nearest, &mut ()).unwrap();
+    let plain: Vec<Vec<f64>> = model
+        .parameters()
+        .flat_map(|p| [p.weights.iter().copied().collect(), p.bias.iter().copied().collect()])
+        .collect();
+    let shared = on_shares(&blueprint, data);
+    assert_eq!(plain.len(), shared.len());
+    for (at, (plain, shared)) in plain.iter().zip(&shared).enumerate() {
+        assert_eq!(plain.len(), shared.len());
+        for (plain, shared) in plain.iter().zip(shared) {
+            let size = plain.abs().max(1.0);
+            assert!((plain - shared).abs() < tolerance * size, "tensor {at}: {shared} for {plain}");
+        }
+    }
+}
+
+#[test]
+fn classifier_with_hidden_layers() {
+    let spec = r#"
+        [model]
+        layers = [{ dense = 8 }, "relu", { dense = 6 }, "sigmoid", { dense = "outputs" }]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 32
+        learning_rate = 0.2
+        [features]
+        scaling = "standardise"
+    "#;
+    agrees(spec, Target::Classes(3), &classes(), 0.01);
+}
+
+#[test]
+fn logistic_regression() {
+    let spec = r#"
+        [model]
+        layers = [{ dense = "outputs" }]
+        loss = "logistic"
+        [training]
+        epochs = 3
+        batch = 30
+        learning_rate = 0.5
+        [features]
+        scaling = "unit"
+    "#;
+    agrees(spec, Target::Classes(2), &two_classes(), 0.005);
+}
+
+#[test]
+fn linear_regression() {
+    let spec = r#"
+        [model]
+        layers = [{ dense = "outputs" }]
+        loss = "mean-squared"
+        [training]
+        epochs = 3
+        batch = 32
+        learning_rate = 0.1
+        [features]
+        scaling = "none"
+    "#;
+    agrees(spec, Target::Numbers(1), &numbers(), 0.005);
+}
