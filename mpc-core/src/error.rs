@@ -103,6 +103,9 @@ pub enum Misbehaviour {
     /// The message belongs to another session.
     #[error("its message belongs to another session")]
     WrongSession,
+    /// The key that the peer derived is not the one this party derived.
+    #[error("it did not confirm the common key: it runs another job, or messages were changed")]
+    KeyNotConfirmed,
     /// The message cannot be decoded.
     #[error("its message is malformed ({0})")]
     Malformed(&'static str),

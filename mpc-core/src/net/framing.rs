@@ -172,6 +172,7 @@ pub(super) type Attempt<T> = std::result::Result<T, Fault>;
 pub(super) enum Fault {
     Net(PartyId, NetFault),
     Misbehaved(PartyId, Misbehaviour),
+    Cancelled,
 }
 
 impl Fault {
@@ -181,6 +182,7 @@ impl Fault {
         match self {
             Fault::Net(peer, kind) => Error::Net { peer, step, kind },
             Fault::Misbehaved(peer, kind) => Error::PeerMisbehaved { peer, step, kind },
+            Fault::Cancelled => Error::Cancelled { step },
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod frame;
 mod framing;
+mod keys;
 mod local;
 pub mod tls;
 mod traffic;
 
 pub use frame::{FRAME_HEADER_BYTES, FrameHeader, MAX_PAYLOAD_BYTES, SessionId};
+pub use keys::{KEY_AGREEMENT_ROUNDS, Key, PairKeys, agree_keys};
 pub use local::{LocalTransport, TamperedMessage, local_network};
 pub use traffic::Traffic;
 

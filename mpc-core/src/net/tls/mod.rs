@@ -16,4 +16,4 @@ mod testing;
 pub use config::{TlsIdentity, client_config, server_config, server_name};
 pub use handshake::{HandshakeError, TlsStream, accept, connect};
 pub use pin::{Fingerprint, ParseFingerprintError, peer_fingerprint};
-pub use transport::{Stopper, TlsTransport};
+pub use transport::TlsTransport;

@@ -5,16 +5,18 @@
 
 use super::handshake::TlsStream;
 use super::link::Link;
-use crate::error::{Error, NetFault, Result};
+use crate::error::{NetFault, Result};
 use crate::net::framing::{Attempt, Fault, Framed, Side, already_failed};
 use crate::net::{Round, RoundTag, SessionId, Traffic, Transport};
 use crate::party::PartyId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// How long a sleep lasts at most, so that a request to stop is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// How long a round looks for its messages again and again before it sleeps.
 ///
@@ -34,7 +36,7 @@ pub struct TlsTransport {
     links: [Link; 2],
     /// Counters other than those of the links.
     traffic: Traffic,
-    stopped: Arc<AtomicBool>,
+    cancel: Arc<AtomicBool>,
     failed: bool,
 }
 
@@ -61,27 +63,21 @@ impl TlsTransport {
             spin: DEFAULT_SPIN,
             links: [Link::new(party.prev(), prev)?, Link::new(party.next(), next)?],
             traffic: Traffic::default(),
-            stopped: Arc::default(),
+            cancel: Arc::default(),
             failed: false,
         })
     }
 
-    /// Sets how long a round looks for its messages before it sleeps; 0 never does.
+    /// Sets how long a round looks for its messages before it sleeps; zero sleeps at once.
     pub fn with_spin(mut self, spin: Duration) -> Self {
         self.spin = spin;
         self
     }
 
-    /// A handle by which another thread can end a round that waits.
-    ///
-    /// # Errors
-    /// If the operating system has no file descriptor left.
-    pub fn stopper(&self) -> io::Result<Stopper> {
-        let [prev, next] = &self.links;
-        Ok(Stopper {
-            sockets: [prev.socket().try_clone()?, next.socket().try_clone()?],
-            stopped: Arc::clone(&self.stopped),
-        })
+    /// Ends a waiting round soon after `cancel` becomes true.
+    pub fn cancel_with(mut self, cancel: Arc<AtomicBool>) -> Self {
+        self.cancel = cancel;
+        self
     }
 
     fn run(&mut self, framed: &mut Framed<'_>) -> Attempt<()> {
@@ -97,13 +93,14 @@ impl TlsTransport {
             if !progress && !done {
                 let now = Instant::now();
                 let since = *idle_since.get_or_insert(now);
-                if now >= end {
+                if self.cancel.load(Ordering::Relaxed) {
+                    return Err(Fault::Cancelled);
+                } else if now >= end {
                     return Err(self.overdue(framed));
-                }
-                if now - since < self.spin {
+                } else if now - since < self.spin {
                     std::thread::yield_now();
                 } else {
-                    self.sleep(framed, end - now)?;
+                    self.sleep(framed, LONGEST_SLEEP.min(end - now))?;
                 }
             } else {
                 if let Some(since) = idle_since.take() {
@@ -136,15 +133,16 @@ impl TlsTransport {
             }
         }
         let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
-        let hung_up: Vec<usize> = watched
-            .into_iter()
-            .zip(&sockets)
-            .filter(|(side, socket)| {
-                socket.revents().intersects(ends) && framed.incoming[*side].is_complete()
-            })
-            .map(|(side, _)| side)
-            .collect();
-        hung_up.into_iter().try_for_each(|side| self.links[side].look_for_end())
+        let mut hung_up = [false; 2];
+        for (&side, socket) in watched.iter().zip(&sockets) {
+            hung_up[side] = socket.revents().intersects(ends);
+        }
+        for side in 0..2 {
+            if hung_up[side] && framed.incoming[side].is_complete() {
+                self.links[side].look_for_end()?;
+            }
+        }
+        Ok(())
     }
 
     fn is_sending(&self, framed: &Framed<'_>) -> bool {
@@ -184,11 +182,7 @@ impl Transport for TlsTransport {
         }
         self.run(&mut framed).map_err(|fault| {
             self.failed = true;
-            if self.stopped.load(Ordering::Acquire) {
-                Error::Cancelled { step: tag.name.to_string() }
-            } else {
-                fault.at(&tag)
-            }
+            fault.at(&tag)
         })
     }
 
@@ -205,24 +199,6 @@ impl Drop for TlsTransport {
     fn drop(&mut self) {
         if !self.failed && !std::thread::panicking() {
             self.links.iter_mut().for_each(Link::close);
-        }
-    }
-}
-
-/// Ends the session of a [`TlsTransport`] from another thread.
-pub struct Stopper {
-    sockets: [TcpStream; 2],
-    stopped: Arc<AtomicBool>,
-}
-
-impl Stopper {
-    /// Hangs up both links: the round under way, or else the next one, fails with
-    /// [`Error::Cancelled`], and the neighbours see that this party closed.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-        for socket in &self.sockets {
-            // A socket that is no longer connected needs no shutdown.
-            let _ = socket.shutdown(Shutdown::Both);
         }
     }
 }

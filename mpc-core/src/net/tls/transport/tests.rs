@@ -1,9 +1,10 @@
 use super::*;
-use crate::error::Misbehaviour;
+use crate::error::{Error, Misbehaviour};
 use crate::net::tls::testing::{LONG, SESSION, network, sockets, streams};
 use crate::net::{FRAME_HEADER_BYTES, FrameHeader};
 use proptest::prelude::*;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::AtomicU64;
 
 /// One round of a party: what it sends to and expects from previous and next.
@@ -241,11 +242,12 @@ fn a_peer_that_dies_after_sending_ahead_is_reported_when_its_messages_are_used_u
 
 #[test]
 fn a_waiting_round_can_be_stopped() {
-    let [mut p0, mut p1, _p2] = network(LONG);
-    let stopper = p0.stopper().unwrap();
+    let cancel = Arc::new(AtomicBool::new(false));
+    let [p0, mut p1, _p2] = network(LONG);
+    let mut p0 = p0.cancel_with(Arc::clone(&cancel));
     let result = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| step(&mut p0, 0, [&[], &[]], [1, 1]));
-        stopper.stop();
+        cancel.store(true, Ordering::Relaxed);
         waiting.join().unwrap()
     });
     assert!(matches!(&result, Err(Error::Cancelled { step }) if step == "test"), "{result:?}");
