@@ -12,6 +12,7 @@ pub mod files;
 pub mod identity;
 pub mod node;
 pub mod output;
+pub mod schema;
 pub mod table;
 
 /// The version of this code, compared between the parties before a session.
