@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod consortium;
 pub mod digest;
+pub mod encode;
 pub mod envelope;
 pub mod failure;
 pub mod files;

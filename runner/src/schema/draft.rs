@@ -169,7 +169,7 @@ fn label_index(table: &Table, options: &DraftOptions) -> Result<usize, DraftErro
             };
             Ok(LABEL_NAMES
                 .iter()
-                .find_map(|wanted| named(&wanted))
+                .find_map(|wanted| named(wanted))
                 .unwrap_or(table.columns().len() - 1))
         }
     }

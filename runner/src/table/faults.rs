@@ -26,6 +26,18 @@ impl<T> Faults<T> {
         }
     }
 
+    /// The faults of several lists, those shown in the order of `key`.
+    pub fn merged<K: Ord>(lists: impl IntoIterator<Item = Self>, key: impl Fn(&T) -> K) -> Self {
+        let mut all = Faults::none();
+        for list in lists {
+            all.total += list.total;
+            all.shown.extend(list.shown);
+        }
+        all.shown.sort_by_key(key);
+        all.shown.truncate(SHOWN);
+        all
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.total == 0
