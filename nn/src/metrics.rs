@@ -117,3 +117,54 @@ impl Regression {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+    }
+
+    #[test]
+    fn a_small_table_by_hand() {
+        let truth = [0, 0, 0, 1, 1, 2];
+        let probabilities = array![
+            [0.5, 0.25, 0.25, 0.0],
+            [0.8, 0.1, 0.1, 0.0],
+            [0.2, 0.6, 0.2, 0.0],
+            [0.1, 0.9, 0.0, 0.0],
+            [0.4, 0.3, 0.3, 0.0],
+            [0.3, 0.4, 0.3, 0.0],
+        ];
+        let figures = Classification::new(&truth, &probabilities);
+        assert_eq!(
+            figures.confusion,
+            [[2, 1, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]].map(|row| row.to_vec())
+        );
+        close(figures.accuracy, 0.5);
+        // Class 3 occurs nowhere and is left out; class 2 is never predicted and counts as 0.
+        close(figures.precision, (2.0 / 3.0 + 1.0 / 3.0 + 0.0) / 3.0);
+        close(figures.recall, (2.0 / 3.0 + 1.0 / 2.0 + 0.0) / 3.0);
+        close(figures.f1, (2.0 / 3.0 + 2.0 / 5.0 + 0.0) / 3.0);
+        let logs = [0.5, 0.8, 0.2, 0.9, 0.3, 0.3].map(f64::ln);
+        close(figures.log_loss, -logs.iter().sum::<f64>() / 6.0);
+    }
+
+    #[test]
+    fn an_impossible_truth_costs_much_but_not_infinity() {
+        let figures = Classification::new(&[1], &array![[1.0, 0.0]]);
+        assert!(figures.log_loss > 30.0 && figures.log_loss.is_finite());
+        assert_eq!(figures.accuracy, 0.0);
+    }
+
+    #[test]
+    fn regression_by_hand() {
+        let figures = Regression::new(&array![[1.0], [2.0], [3.0]], &array![[1.0], [2.5], [3.0]]);
+        close(figures.mean_squared_error, 0.25 / 3.0);
+        close(figures.r2, 1.0 - 0.25 / 2.0);
+        let constant = Regression::new(&array![[1.0], [1.0]], &array![[1.0], [2.0]]);
+        assert_eq!(constant.r2, 0.0);
+    }
+}

@@ -167,3 +167,78 @@ impl Plan {
         i64::from(input + self.errors) + i64::from(self.shift)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plan(step: f64, precision: PrecisionSpec) -> Result<Plan, SpecError> {
+        Plan::for_shift(&precision, StepSize::new(step).shift)
+    }
+
+    #[test]
+    fn a_usual_training_has_exact_updates() {
+        // MNIST: batch 128, learning rate 0.1; crop: batch 32.
+        for (step, scale) in [(0.1 / 128.0, 13), (0.1 / 32.0, 14), (0.5, 16)] {
+            let plan = plan(step, PrecisionSpec::default()).unwrap();
+            assert_eq!((plan.activations, plan.errors), (scale, scale), "step {step}");
+            assert!(plan.updates_are_exact(plan.input));
+        }
+        let small = plan(1e-4 / 128.0, PrecisionSpec::default()).unwrap();
+        assert_eq!((small.activations, small.weights(small.input)), (MIN_SCALE, 40));
+        assert!(!small.updates_are_exact(small.input));
+    }
+
+    #[test]
+    fn powers_of_two_need_no_factor() {
+        assert_eq!(StepSize::new(1.0 / 64.0), StepSize { factor: 1.0, shift: 6 });
+        assert_eq!(StepSize::new(4.0), StepSize { factor: 1.0, shift: -2 });
+        assert_eq!(StepSize::new(0.1 / 128.0).shift, 11);
+    }
+
+    #[test]
+    fn overrides_without_room_are_refused() {
+        let refuse = |precision, key: &str| {
+            let message = plan(0.01, precision).unwrap_err().to_string();
+            assert!(message.starts_with(key), "{message}");
+        };
+        let none = PrecisionSpec::default();
+        refuse(PrecisionSpec { activations: Some(27), ..none }, "precision.activations: 27");
+        refuse(PrecisionSpec { errors: Some(7), ..none }, "precision.errors: 7 bits are too few");
+        refuse(PrecisionSpec { head_room: Some(20), ..none }, "precision.head_room: 20");
+        refuse(PrecisionSpec { head_room: Some(u32::MAX), ..none }, "precision.head_room");
+        assert!(plan(0.01, PrecisionSpec { activations: Some(22), ..none }).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn every_plan_leaves_its_head_room(
+            rate_log in -9.0..3.0f64,
+            batch in 1usize..1 << 20,
+            last in 1usize..1 << 20,
+            activations in proptest::option::of(0u32..40),
+            errors in proptest::option::of(0u32..40),
+            head_room in proptest::option::of(0u32..40),
+            input_bits in 1u32..40,
+        ) {
+            let rate = 10f64.powf(rate_log);
+            let precision = PrecisionSpec { activations, errors, head_room };
+            let Ok(plan) = plan(rate / batch as f64, precision) else { return Ok(()) };
+            for input in [plan.activations, plan.activations.min(input_bits)] {
+                let weights = plan.weights(input);
+                prop_assert!(input.max(plan.errors) + weights + plan.head_room <= MAX_RESCALE_BITS);
+                prop_assert!(plan.activations + plan.head_room <= MAX_COMPARE_BITS);
+                if plan.updates_are_exact(input) {
+                    prop_assert_eq!(weights as i32, (input + plan.errors) as i32 + plan.shift);
+                }
+                // A smaller batch takes larger steps: its update is lifted to the weights.
+                let step = StepSize::new(rate / last.min(batch) as f64);
+                prop_assert!(step.shift <= plan.shift);
+                prop_assert!((1.0..2.0).contains(&step.factor));
+                let size = step.factor * f64::from(-step.shift).exp2();
+                prop_assert!((size * last.min(batch) as f64 / rate - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use super::float::{sigmoid, softmax_in_place};
 use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, MAX_COMPARE_BITS, MAX_RESCALE_BITS, Trans};
 use mpc_core::error::{Error, Result};
+use mpc_core::fixed;
 use mpc_core::ring::gemm::{MatRef, gemm_acc};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
@@ -57,29 +58,26 @@ impl PlainFixed {
     pub fn encode(&self, values: &Array2<f64>, scale: u32) -> Result<Tensor> {
         let mut words = Array2::zeros(values.dim());
         for (word, &value) in words.iter_mut().zip(values) {
-            *word = self.word(value, scale)?;
+            *word = fixed::encode(value, scale)
+                .map_err(|error| Error::Misuse(format!("{}: {error}", self.place())))?
+                as i64;
         }
         Ok(Tensor { values: words, scale })
     }
 
     /// The values that a tensor stands for.
     pub fn decode(a: &Tensor) -> Array2<f64> {
-        let unit = unit(a.scale);
-        a.values.mapv(|word| word as f64 * unit)
+        a.values.mapv(|word| fixed::decode(word as u64, a.scale))
     }
 
-    fn word(&self, value: f64, scale: u32) -> Result<i64> {
-        let word = (value * f64::from(scale).exp2()).round_ties_even();
-        if word.abs() < 63f64.exp2() {
-            Ok(word as i64)
-        } else {
-            Err(self.too_large(value, 63, scale))
-        }
+    /// Where in the computation this engine is.
+    fn place(&self) -> &str {
+        if self.path.is_empty() { "start" } else { &self.path }
     }
 
     fn too_large(&self, value: f64, bits: u32, scale: u32) -> Error {
-        let step = if self.path.is_empty() { "start" } else { &*self.path };
-        Error::Misuse(format!("{step}: a value of {value:.3e} exceeds 2^{bits} at scale {scale}"))
+        let place = self.place();
+        Error::Misuse(format!("{place}: a value of {value:.3e} exceeds 2^{bits} at scale {scale}"))
     }
 
     fn overflow(&self, exact: i128, scale: u32) -> Error {
@@ -328,7 +326,7 @@ mod tests {
     fn overflow_is_an_error_that_names_the_step() {
         let engine = nearest().step("layer-2").step("forward");
         let a = engine.encode(&array![[1e4]], 40).unwrap();
-        let b = engine.encode(&array![[1e4]], 48).unwrap();
+        let b = engine.lift(a.clone(), 48).unwrap();
         let message = finish(engine.rescale(b, 13)).unwrap_err().to_string();
         assert_eq!(message, "layer-2/forward: a value of 1.000e4 exceeds 2^61 at scale 48");
         let message = finish(engine.mul(&a, &a)).unwrap_err().to_string();
@@ -336,7 +334,8 @@ mod tests {
         let wide = engine.encode(&Array2::from_elem((1, 64), 1e4), 25).unwrap();
         assert!(finish(engine.matmul(&wide, Trans::No, &wide, Trans::Yes)).is_err());
         assert!(engine.encode(&array![[f64::NAN]], 4).is_err());
-        let large = engine.encode(&array![[2f64.powi(62)]], 0).unwrap();
+        let large = engine.encode(&array![[2f64.powi(60)]], 0).unwrap();
+        let large = engine.lift(large, 2).unwrap();
         assert!(engine.add(large.clone(), &large).is_err());
     }
 

@@ -1,0 +1,114 @@
+//! Back-propagation against finite differences, for every layer and loss.
+//!
+//! One step of training on one batch moves each parameter by the learning rate times its
+//! derivative. The derivative is measured on the opened model, with loss formulas that
+//! share no code with the training.
+
+mod common;
+
+use common::{blueprint, one_hot, uniform};
+use ndarray::Array2;
+use nn::blueprint::{LayerShape, Target};
+use nn::init;
+use nn::layers::Parameters;
+use nn::loss::Loss;
+use nn::model::Model;
+use nn::seed::Seed;
+use nn::spec::Initial;
+use nn::train::Dataset;
+use nn::twin::train_float;
+
+const RATE: f64 = 0.01;
+const ROWS: usize = 7;
+
+/// The mean loss of a model over the rows.
+fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
+    let outputs = model.outputs(&data.features).unwrap();
+    let of_row = |row: usize| -> f64 {
+        let (output, label) = (outputs.row(row), data.labels.row(row));
+        match model.loss() {
+            Loss::SoftmaxCrossEntropy => -(&label * &output.mapv(f64::ln)).sum(),
+            Loss::Logistic => -(label[1] * output[0].ln() + label[0] * (1.0 - output[0]).ln()),
+            Loss::MeanSquared => (&output - &label).mapv(|error| error * error / 2.0).sum(),
+        }
+    };
+    (0..ROWS).map(of_row).sum::<f64>() / ROWS as f64
+}
+
+fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Parameters<Array2<f64>>> {
+    let draw = |(index, layer): (usize, &LayerShape)| match *layer {
+        LayerShape::Dense { inputs, outputs } => {
+            let drawn = init::dense(Initial::Uniform, [outputs, inputs], seed, index);
+            Some(Parameters { weights: drawn.weights, bias: drawn.bias })
+        }
+        LayerShape::Relu | LayerShape::Sigmoid => None,
+    };
+    layers.iter().enumerate().filter_map(draw).collect()
+}
+
+/// Compares one training step with finite differences of the mean loss.
+fn check(layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
+    let data = Dataset { features: uniform(ROWS, 5, 11), labels };
+    let toml = format!(
+        "[model]\nlayers = {layers}\nloss = \"{loss}\"\n\
+         [training]\nepochs = 1\nbatch = 100\nlearning_rate = {RATE}\n\
+         [features]\nscaling = \"none\""
+    );
+    let blueprint = blueprint(&toml, &data, target);
+    let seed = Seed::from_number(2);
+    let before = initial_parameters(blueprint.layers(), &seed);
+    let after = train_float(&blueprint, &data, &seed, &mut ()).unwrap();
+    let loss_of =
+        |parameters| mean_loss(&Model::new(blueprint.layers(), loss, parameters).unwrap(), &data);
+    let slope = |change: &dyn Fn(&mut [Parameters<Array2<f64>>], f64)| {
+        let at = |step| {
+            let mut parameters = before.clone();
+            change(&mut parameters, step);
+            loss_of(parameters)
+        };
+        (at(1e-5) - at(-1e-5)) / 2e-5
+    };
+    for (layer, after) in after.parameters().enumerate() {
+        for (place, &weight) in after.weights.indexed_iter() {
+            let numeric = slope(&|all, step| all[layer].weights[place] += step);
+            let learnt = (before[layer].weights[place] - weight) / RATE;
+            assert!((numeric - learnt).abs() < 1e-6, "{layers} {loss}: {numeric} {learnt}");
+        }
+        for (place, &bias) in after.bias.indexed_iter() {
+            let numeric = slope(&|all, step| all[layer].bias[place] += step);
+            let learnt = (before[layer].bias[place] - bias) / RATE;
+            assert!((numeric - learnt).abs() < 1e-6, "{layers} {loss}: {numeric} {learnt}");
+        }
+    }
+}
+
+const NETWORKS: [&str; 4] = [
+    "[{ dense = \"outputs\" }]",
+    "[{ dense = 4 }, \"relu\", { dense = \"outputs\" }]",
+    "[{ dense = 4 }, \"sigmoid\", { dense = 3 }, \"relu\", { dense = \"outputs\" }]",
+    "[\"sigmoid\", { dense = 4 }, { dense = \"outputs\" }]",
+];
+
+#[test]
+fn softmax_cross_entropy() {
+    for layers in NETWORKS {
+        let labels = one_hot(&[0, 1, 2, 2, 1, 0, 0], 3);
+        check(layers, Loss::SoftmaxCrossEntropy, Target::Classes(3), labels);
+    }
+}
+
+#[test]
+fn logistic() {
+    for layers in NETWORKS {
+        check(layers, Loss::Logistic, Target::Classes(2), one_hot(&[0, 1, 1, 0, 1, 1, 0], 2));
+    }
+}
+
+#[test]
+fn mean_squared() {
+    let ends =
+        ["[{ dense = 4 }, \"relu\", { dense = 2 }, \"sigmoid\"]", "[{ dense = 2 }, \"relu\"]"];
+    for layers in NETWORKS.into_iter().chain(ends) {
+        check(layers, Loss::MeanSquared, Target::Numbers(2), uniform(ROWS, 2, 5));
+    }
+}
