@@ -21,6 +21,8 @@ use nn::twin::train_float;
 const RATE: f64 = 0.01;
 const ROWS: usize = 7;
 
+type Weights = Parameters<Array2<f64>>;
+
 /// The mean loss of a model over the rows.
 fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
     let outputs = model.outputs(&data.features).unwrap();
@@ -35,7 +37,7 @@ fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
     (0..ROWS).map(of_row).sum::<f64>() / ROWS as f64
 }
 
-fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Parameters<Array2<f64>>> {
+fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
     let draw = |(index, layer): (usize, &LayerShape)| match *layer {
         LayerShape::Dense { inputs, outputs } => {
             let drawn = init::dense(Initial::Uniform, [outputs, inputs], seed, index);
@@ -60,7 +62,7 @@ fn check(layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
     let after = train_float(&blueprint, &data, &seed, &mut ()).unwrap();
     let loss_of =
         |parameters| mean_loss(&Model::new(blueprint.layers(), loss, parameters).unwrap(), &data);
-    let slope = |change: &dyn Fn(&mut [Parameters<Array2<f64>>], f64)| {
+    let slope = |change: &dyn Fn(&mut [Weights], f64)| {
         let at = |step| {
             let mut parameters = before.clone();
             change(&mut parameters, step);
