@@ -26,8 +26,8 @@ pub const MAX_RANGE: f64 = 4096.0;
 /// `1 <= s <= max` up to rounding, `2 <= max <= 4096`, at [`RECIPROCAL_SCALE`].
 ///
 /// # Cost
-/// `9 + 5 n` rounds with `n` factors: 4 for a range of 10, 3 for one of 2; some 20 bytes
-/// and twice that per factor and element.
+/// `9 + 5 n` rounds with `n` factors: 4 for a range of 10, 3 for one of 2; 185 bytes
+/// per element and party for a range of 10.
 ///
 /// # Security
 /// Products of shares; nothing is opened.

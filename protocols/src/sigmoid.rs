@@ -27,7 +27,7 @@ pub const SIGMOID_SCALE: u32 = RECIPROCAL_SCALE;
 /// `|z| < 2^14`, and below `2^61` as an integer.
 ///
 /// # Cost
-/// The rounds of a ReLU, [`exp_neg`], [`reciprocal`] and a product.
+/// 51 rounds; 378 bytes per element and party, from scale 52.
 ///
 /// # Security
 /// As its parts; nothing is opened.
