@@ -10,6 +10,7 @@ use crate::net::{LocalTransport, SessionId, Transport, local_network};
 use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::ring::Ring;
+use crate::ring::bits::tail_mask;
 use crate::security::Security;
 use crate::share::{Arith, Bin, Words};
 use rand_chacha::ChaCha20Rng;
@@ -106,8 +107,8 @@ pub fn deal_components<R: Ring>(shape: [usize; 2], components: &[[u64; 3]]) -> [
 pub fn deal_bits(seed: u64, lanes: usize, planes: &[u64]) -> [Bin; 3] {
     let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x6269_7473);
     let stride = lanes.div_ceil(64);
-    let count = if stride == 0 { 0 } else { planes.len() / stride };
-    let tail = if lanes % 64 == 0 { u64::MAX } else { (1 << (lanes % 64)) - 1 };
+    let count = planes.len() / stride.max(1);
+    let tail = tail_mask(lanes);
     let mut components = [const { Vec::new() }; 3];
     for (at, plane) in planes.iter().enumerate() {
         let mask = if (at + 1) % stride == 0 { tail } else { u64::MAX };

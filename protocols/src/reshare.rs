@@ -11,6 +11,7 @@ use crate::wire::{pass_planes, pass_words};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Ring;
+use mpc_core::ring::bits::tail_mask;
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
 
@@ -70,10 +71,10 @@ pub async fn reshare_bits<S: Security>(ctx: &Ctx<S>, z: AdditiveBits) -> Result<
     let mut draw = ctx.draw();
     draw.with_next.xor_words(&mut words);
     draw.with_prev.xor_words(&mut words);
-    if lanes % 64 != 0 {
-        let tail = (1 << (lanes % 64)) - 1;
-        words.chunks_exact_mut(lanes.div_ceil(64)).for_each(|plane| plane[plane.len() - 1] &= tail);
-    }
+    let tail = tail_mask(lanes);
+    words
+        .chunks_exact_mut(lanes.div_ceil(64).max(1))
+        .for_each(|plane| plane[plane.len() - 1] &= tail);
     // Step 2: send z_i to P_{i-1}.
     let second = pass_planes(ctx, &words, lanes).await?;
     Ok(Bin::from_components(lanes, planes, words, second))

@@ -1,6 +1,6 @@
 //! Sign, bit decomposition, AND and injection against the plain oracle.
 
-use mpc_core::ring::bits::{from_planes, to_planes};
+use mpc_core::ring::bits::{from_planes, tail_mask, to_planes};
 use mpc_core::ring::{Ring, Z2, Z64};
 use mpc_core::security::SemiHonest;
 use mpc_core::share::Arith;
@@ -70,10 +70,8 @@ proptest! {
     fn and_is_bitwise(seed: u64, planes in 1usize..6, lanes in 1usize..200) {
         let len = planes * lanes.div_ceil(64);
         let words = |salt: u64| -> Vec<u64> {
-            let mask = |at: usize| match ((at + 1) % lanes.div_ceil(64), lanes % 64) {
-                (0, tail) if tail != 0 => (1u64 << tail) - 1,
-                _ => u64::MAX,
-            };
+            let last = |at: usize| (at + 1) % lanes.div_ceil(64) == 0;
+            let mask = |at: usize| if last(at) { tail_mask(lanes) } else { u64::MAX };
             let mix = |at: usize| (seed ^ salt).wrapping_add(at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             (0..len).map(|at| mix(at) & mask(at)).collect()
         };

@@ -32,7 +32,7 @@ proptest! {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let values: Vec<i64> = [base, 0, 1, -1, LIMIT, -LIMIT]
             .into_iter()
-            .chain((0..60).map(|_| (rng.next_u64() as i64) % LIMIT >> (rng.next_u32() % 60)))
+            .chain((0..60).map(|_| (rng.next_u64() as i64 % LIMIT) >> (rng.next_u32() % 60)))
             .collect();
         let words: Vec<u64> = values.iter().map(|&z| z as u64).collect();
         let results = truncated(seed, &deal(seed, [1, words.len()], &words), f);

@@ -9,6 +9,14 @@ pub const fn plane_words(n: usize) -> usize {
     n.div_ceil(64)
 }
 
+/// The bits of the last word of a plane of `lanes` bits.
+pub fn tail_mask(lanes: usize) -> u64 {
+    match lanes % 64 {
+        0 => u64::MAX,
+        bits => (1 << bits) - 1,
+    }
+}
+
 /// The lowest `k` bit planes of `values`, plane after plane.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::party::PartyId;
-use crate::ring::bits::{from_planes, to_planes};
+use crate::ring::bits::{from_planes, tail_mask, to_planes};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Bin {
     pub fn not(&self, party: PartyId) -> Self {
         let ones = |words: &[u64]| -> Words {
             let stride = self.stride();
-            let tail = if self.lanes % 64 == 0 { u64::MAX } else { (1 << (self.lanes % 64)) - 1 };
+            let tail = tail_mask(self.lanes);
             let flip = |(at, x): (usize, &u64)| {
                 x ^ if at % stride + 1 == stride { tail } else { u64::MAX }
             };
