@@ -20,7 +20,7 @@ pub const RECIPROCAL_SCALE: u32 = 20;
 /// The largest range that the start serves.
 pub const MAX_RANGE: f64 = 4096.0;
 
-/// `1 / s` for `1 <= s <= max`, with [`RECIPROCAL_SCALE`] fractional bits, to about 2e-5 of its value.
+/// `1 / s` for `1 <= s <= max`, with [`RECIPROCAL_SCALE`] fractional bits, within `3e-5 + 2e-6 max`.
 ///
 /// # Preconditions
 /// `1 <= s <= max` up to rounding, `2 <= max <= 4096`, at [`RECIPROCAL_SCALE`].
