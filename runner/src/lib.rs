@@ -13,6 +13,7 @@ pub mod files;
 pub mod identity;
 pub mod node;
 pub mod output;
+pub mod random;
 pub mod schema;
 pub mod table;
 
