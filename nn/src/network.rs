@@ -53,26 +53,9 @@ impl<T: Clone> Network<T> {
         Ok(Network { layers, loss, optimiser: Optimiser::new(training), plan })
     }
 
-    /// The layers from the input on.
-    pub fn layers(&self) -> &[Layer<T>] {
-        &self.layers
-    }
-
     /// The network's layers, for the model that training leaves.
     pub fn into_layers(self) -> Vec<Layer<T>> {
         self.layers
-    }
-
-    /// The exact output of the last layer.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn output<E: Engine<Tensor = T>>(&self, engine: &E, input: T) -> Result<T> {
-        let mut value = input;
-        for (index, layer) in self.layers.iter().enumerate() {
-            (value, _) = layer.forward(&engine.step(&format!("forward-{index}")), value).await?;
-        }
-        Ok(value)
     }
 
     /// The network after one step of training on a batch.

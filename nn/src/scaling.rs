@@ -14,7 +14,7 @@
 //!
 //! With `n <= 2^20` rows at 20 bits the sum of squares is at most `2^60` in words. It is
 //! divided by `n` in two parts: `2^-ceil(log2 n)` by reading the words at another scale,
-//! and the rest, between 1 and 2, as a public factor of [`DIVISOR_SCALE`] bits.
+//! and the rest, between 1 and 2, as a public factor of 19 bits.
 
 use crate::blueprint::Column;
 use crate::engine::{Engine, Trans};

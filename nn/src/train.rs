@@ -146,11 +146,6 @@ impl<'a, E: Engine> Trainer<'a, E> {
         Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map })
     }
 
-    /// The network as it is.
-    pub fn network(&self) -> &Network<E::Tensor> {
-        &self.network
-    }
-
     /// Trains on all rows once; `epoch` counts from 0.
     ///
     /// # Errors
