@@ -274,7 +274,22 @@ impl Spec {
     /// `SpecError::Invalid` with the key.
     pub fn validate(&self) -> Result<(), SpecError> {
         self.model.validate()?;
-        self.training.validate()
+        self.training.validate()?;
+        if self.features.scaling != Scaling::None && !is_dense(&self.model.layers[0]) {
+            return Err(SpecError::invalid(
+                layer_key(0),
+                "the first layer must be dense, because the scaling of the features is folded \
+                 into it; or set features.scaling to \"none\"",
+            ));
+        }
+        let dense = self.model.layers.iter().filter(|layer| is_dense(layer)).count();
+        if self.training.initial == Initial::Zeros && dense > 1 {
+            return Err(SpecError::invalid(
+                "training.initial",
+                "a network of more than one dense layer learns nothing from \"zeros\"",
+            ));
+        }
+        Ok(())
     }
 }
 

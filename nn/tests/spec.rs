@@ -92,6 +92,8 @@ fn what_cannot_be_meant_is_refused() {
         refused("rate = 0.1", &format!("rate = {rate}"), "training.learning_rate: must be");
     }
     refused("\"sgd\"", "\"adam\"", "unknown variant `adam`");
+    refused("{ dense = 64 }, \"relu\"", "\"relu\"", "layer 1: the first layer must be dense");
+    refused("\"glorot-uniform\"", "\"zeros\"", "training.initial: a network of more than one");
     refused("[features]", "[featuers]", "unknown field `featuers`");
     refused("\"unit\"", "\"minmax\"", "unknown variant `minmax`, expected one of `standardise`");
     refused("\"softmax-cross-entropy\"", "\"hinge\"", "unknown variant `hinge`");
