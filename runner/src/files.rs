@@ -184,18 +184,76 @@ pub fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let parent = parent_of(path);
-    let write = || -> io::Result<()> {
-        let mut temp = tempfile::Builder::new()
+    let mut pending = PendingFile::create(path, mode)?;
+    pending.write_all(bytes).map_err(write_error(path))?;
+    pending.replace()
+}
+
+/// A file that is being written and has its name only once it is whole.
+///
+/// Dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub struct PendingFile {
+    path: PathBuf,
+    temp: tempfile::NamedTempFile,
+}
+
+impl PendingFile {
+    /// Starts a public file that is to become `path`.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to.
+    pub fn create_public(path: &Path) -> Result<Self, FileError> {
+        PendingFile::create(path, PUBLIC_MODE)
+    }
+
+    fn create(path: &Path, mode: u32) -> Result<Self, FileError> {
+        let temp = tempfile::Builder::new()
             .prefix(".tercet-")
             .permissions(fs::Permissions::from_mode(mode))
-            .tempfile_in(parent)?;
-        temp.write_all(bytes)?;
-        temp.as_file().sync_all()?;
-        temp.persist(path).map_err(|e| e.error)?;
-        sync_parent(path)
-    };
-    write().map_err(write_error(path))
+            .tempfile_in(parent_of(path))
+            .map_err(write_error(path))?;
+        Ok(PendingFile { path: path.to_owned(), temp })
+    }
+
+    /// Gives the file its name; the content is on the disk when this returns.
+    ///
+    /// # Errors
+    /// When any step fails; what had the name before is then still in place.
+    pub fn replace(self) -> Result<(), FileError> {
+        self.temp
+            .as_file()
+            .sync_all()
+            .and_then(|()| self.temp.persist(&self.path).map_err(|e| e.error))
+            .and_then(|_| sync_parent(&self.path))
+            .map_err(write_error(&self.path))
+    }
+
+    /// Like [`PendingFile::replace`], but leaves a file alone that has the name.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`], or `Write` when any step fails.
+    pub fn keep_new(self) -> Result<(), FileError> {
+        let PendingFile { path, temp } = self;
+        temp.as_file().sync_all().map_err(write_error(&path))?;
+        match temp.persist_noclobber(&path) {
+            Ok(_) => sync_parent(&path).map_err(write_error(&path)),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(FileError::Exists(path))
+            }
+            Err(e) => Err(write_error(&path)(e.error)),
+        }
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temp.flush()
+    }
 }
 
 /// Makes the directory entry of a file durable.
@@ -246,6 +304,23 @@ mod tests {
         write_atomic(&path, b"old").unwrap();
         write_atomic(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pending_file_appears_whole_and_never_over_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tercet");
+        let write = |text: &[u8]| {
+            let mut pending = PendingFile::create_public(&path).unwrap();
+            pending.write_all(text).unwrap();
+            pending
+        };
+        drop(write(b"abandoned"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        write(b"first").keep_new().unwrap();
+        assert!(matches!(write(b"second").keep_new(), Err(FileError::Exists(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -14,7 +14,9 @@ pub mod identity;
 pub mod node;
 pub mod output;
 pub mod random;
+pub mod receipt;
 pub mod schema;
+pub mod sharefile;
 pub mod table;
 
 /// The version of this code, compared between the parties before a session.

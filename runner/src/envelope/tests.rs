@@ -36,7 +36,7 @@ fn lengths() -> [usize; 7] {
 }
 
 fn bytes(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 >> 3) as u8).collect()
+    (0..length).map(|at| ((at * 31) >> 3) as u8).collect()
 }
 
 #[test]

@@ -167,10 +167,7 @@ fn label_index(table: &Table, options: &DraftOptions) -> Result<usize, DraftErro
             let named = |wanted: &&str| {
                 table.columns().iter().position(|name| name.eq_ignore_ascii_case(wanted))
             };
-            Ok(LABEL_NAMES
-                .iter()
-                .find_map(|wanted| named(wanted))
-                .unwrap_or(table.columns().len() - 1))
+            Ok(LABEL_NAMES.iter().find_map(named).unwrap_or(table.columns().len() - 1))
         }
     }
 }
