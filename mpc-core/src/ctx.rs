@@ -5,7 +5,7 @@ use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
 use crate::step::StepPath;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -23,6 +23,7 @@ pub struct Ctx<S: Security> {
 pub(crate) struct SessionState<S: Security> {
     pub(crate) party: PartyId,
     pub(crate) prss: Prss,
+    pub(crate) turn: Cell<PartyId>,
     pub(crate) recorder: RefCell<S::Recorder>,
     pub(crate) outbox: RefCell<Vec<Posted>>,
 }
@@ -80,6 +81,13 @@ impl<S: Security> Ctx<S> {
     /// Fresh streams common with either neighbour.
     pub fn draw(&self) -> Draw {
         self.session.prss.draw(self.path.hash())
+    }
+
+    /// Whose turn it is to help, in protocols in which one party does more than the others.
+    pub fn turn(&self) -> PartyId {
+        let turn = self.session.turn.get();
+        self.session.turn.set(turn.next());
+        turn
     }
 
     /// Notes a product for verification; nothing in the semi-honest mode.

@@ -10,10 +10,11 @@
 use crate::ctx::{Ctx, Posted, Received, SessionState};
 use crate::error::{Error, Result};
 use crate::net::{Round, RoundTag, Traffic, Transport};
+use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::security::Security;
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -72,6 +73,7 @@ impl<'a> Session<'a> {
         let state = Rc::new(SessionState {
             party: rounds.transport.party(),
             prss,
+            turn: Cell::new(PartyId::P0),
             recorder: RefCell::new(S::Recorder::default()),
             outbox: RefCell::default(),
         });

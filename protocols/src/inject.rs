@@ -1,9 +1,11 @@
 //! From shared bits to ring elements.
 //!
 //! A bit `b = b_0 ^ b_1 ^ b_2` is put together from free sharings of its components
-//! with `a xor b = a + b - 2ab` twice (ABY3, section 5.4; the arithmetic of Araki et al.,
-//! S&P 2017). No party provides anything alone, so it serves both security modes.
+//! with `a xor b = a + b - 2ab` twice (ABY3: Mohassel, Rindal, CCS 2018, section 5.4). No
+//! party provides anything alone. In the semi-honest mode a helper, who knows two of the
+//! bits, saves half of the traffic ([`crate::helper`]).
 
+use crate::helper::inject_words;
 use crate::mul::mul_multiples;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
@@ -17,11 +19,16 @@ use mpc_core::share::{Arith, Bin, Words};
 ///
 /// # Cost
 /// Two rounds; `2 (64 - shift)` bits per bit and party, since all words are multiples of
-/// `2^shift`.
+/// `2^shift`; half of that in the semi-honest mode.
 ///
 /// # Security
 /// Products of free sharings, recorded for verification; nothing is opened.
 pub async fn inject<S: Security>(ctx: &Ctx<S>, bits: &Bin, shift: u32) -> Result<Arith<Z64>> {
+    if !S::VERIFIED {
+        let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
+        let shape = [bits.planes(), bits.lanes()];
+        return inject_words(ctx, shape, &first, &second, shift).await;
+    }
     let [b0, b1, b2] = components(ctx.party(), bits);
     let scaled = b0.scale(1 << shift);
     // Step 1: d = b_0 xor b_1.
@@ -32,20 +39,22 @@ pub async fn inject<S: Security>(ctx: &Ctx<S>, bits: &Bin, shift: u32) -> Result
     d.add(&b2.scale(1 << shift))?.sub(&both.scale(2))
 }
 
+/// A component's bits as 0/1 words, plane by plane.
+fn lane_words(bits: &Bin, component: &[u64]) -> Words {
+    component
+        .chunks_exact(bits.stride().max(1))
+        .flat_map(|plane| from_planes(plane, 1, bits.lanes()))
+        .collect()
+}
+
 /// The components of shared bits as three free sharings of 0/1 words.
 fn components(party: PartyId, bits: &Bin) -> [Arith<Z64>; 3] {
     let shape = [bits.planes(), bits.lanes()];
-    let words = |planes: &[u64]| -> Words {
-        planes
-            .chunks_exact(bits.stride().max(1))
-            .flat_map(|plane| from_planes(plane, 1, bits.lanes()))
-            .collect()
-    };
     PartyId::ALL.map(|component| {
         let own = if component == party {
-            words(bits.first())
+            lane_words(bits, bits.first())
         } else if component == party.next() {
-            words(bits.second())
+            lane_words(bits, bits.second())
         } else {
             Words::zeroed(shape[0] * shape[1])
         };

@@ -8,6 +8,7 @@
 pub mod and;
 pub mod carry;
 pub mod exp;
+pub mod helper;
 pub mod inject;
 pub mod input;
 pub mod inv_sqrt;

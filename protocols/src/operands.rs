@@ -1,17 +1,52 @@
-//! The bits of an arithmetic sharing as binary operands, for free.
+//! The bits of an arithmetic sharing as binary operands.
 //!
 //! Each component `x_i` of a replicated sharing is known to two parties, so its bits
 //! *are* a replicated binary sharing with two zero components (ABY3: Mohassel, Rindal,
 //! CCS 2018, section 5.3). A value is then the sum of three binary operands, which one
-//! layer of full adders turns into two.
+//! layer of full adders turns into two. In the semi-honest mode a helper adds up two of
+//! them instead ([`crate::helper`]).
 
 use crate::and::and;
+use crate::helper::binary_addends;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Ring;
 use mpc_core::ring::bits::to_planes;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Bin, Words};
+
+/// A value as the sum of two binary operands: `x = a + 2^skipped * b`.
+pub struct Addends {
+    /// Bits of weight 1, 2, 4, ...
+    pub a: Bin,
+    /// Bits of weight `2^skipped` and more, as far up as `a` goes.
+    pub b: Bin,
+    /// How many low bits of the second operand are zero.
+    pub skipped: usize,
+}
+
+/// The low `width` bits of `x` as the sum of two operands modulo `2^width`, one lane an
+/// element.
+///
+/// # Cost
+/// One round; `width - 1` bits per element and party, in the semi-honest mode `width` bits
+/// from one party.
+///
+/// # Security
+/// As [`carry_save`], in the semi-honest mode as [`binary_addends`].
+pub async fn addends<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: &Arith<R>,
+    width: usize,
+) -> Result<Addends> {
+    if S::VERIFIED {
+        let CarrySave { sum, carry } = carry_save(ctx, x, 0, width, width - 1).await?;
+        Ok(Addends { a: sum, b: carry, skipped: 1 })
+    } else {
+        let [a, b] = binary_addends(ctx, x, width).await?;
+        Ok(Addends { a, b, skipped: 0 })
+    }
+}
 
 /// A value as the sum of two binary operands, `x = sum + 2 * carry`.
 pub struct CarrySave {

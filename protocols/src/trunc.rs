@@ -20,6 +20,7 @@
 //! place of `z / 2^f`, either side, with mean error below `2^-f`.
 
 use crate::and::and;
+use crate::helper::lookup;
 use crate::inject::inject;
 use crate::operands::{CarrySave, carry_save};
 use mpc_core::ctx::Ctx;
@@ -75,7 +76,8 @@ impl Truncation {
     /// The quotient in the whole ring.
     ///
     /// # Cost
-    /// Four rounds; three bits and four times `f` bits per element and party.
+    /// Four rounds; `3 + 4 f` bits per element and party. In the semi-honest mode one round
+    /// and `2 f` bits.
     ///
     /// # Security
     /// ANDs and products of free sharings, recorded for verification; nothing is opened.
@@ -84,6 +86,13 @@ impl Truncation {
     /// claim no more of it (Li et al., S&P 2023, on why 'random rounding' is not
     /// realised).
     pub async fn finish<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
+        let wraps =
+            if S::VERIFIED { self.wraps(ctx).await? } else { self.wraps_by_helper(ctx).await? };
+        self.quotient.sub(&wraps)
+    }
+
+    /// `w 2^(64-f)` from the top two bits of each component.
+    async fn wraps<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
         // Step 1: k_0, k_1 of the top two bits.
         let CarrySave { sum, carry } =
             carry_save(&ctx.step("top-bits"), &self.shifted, 62, 2, 2).await?;
@@ -92,7 +101,21 @@ impl Truncation {
         // Steps 3, 4: w 2^(64-f) from its two summands.
         let summands = Bin::concat(&[&carry.slice(1..2), &both]);
         let wraps = inject(&ctx.step("inject"), &summands, 64 - self.f).await?.sum_rows();
-        self.quotient.sub(&wraps.reshape(self.quotient.shape())?)
+        wraps.reshape(self.quotient.shape())
+    }
+
+    /// `w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
+    /// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
+    /// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
+    /// PoPETs 2020).
+    async fn wraps_by_helper<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
+        let granularity = 64 - self.f;
+        let entries = |a: u64, b: u64| {
+            let (sum, carry) = a.overflowing_add(b);
+            let carry = u64::from(carry);
+            [carry << granularity, (carry + (sum >> 63)) << granularity]
+        };
+        lookup(ctx, &self.shifted, granularity, entries, |x| x >> 63).await
     }
 }
 

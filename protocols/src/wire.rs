@@ -37,25 +37,47 @@ pub(crate) async fn pass_words<S: Security>(
     unpack_words(ctx, ctx.party().next(), &bytes, words.len(), width)
 }
 
-/// Sends whole planes of `lanes` bits to the previous party and takes as many from the
-/// next: `ceil(lanes / 8)` bytes a plane.
-pub(crate) async fn pass_planes<S: Security>(
-    ctx: &Ctx<S>,
-    planes: &[u64],
-    lanes: usize,
-) -> Result<Words> {
+/// Bytes of planes of `lanes` bits: `ceil(lanes / 8)` a plane.
+pub(crate) fn packed_planes_len(planes: usize, lanes: usize) -> usize {
+    planes * lanes.div_ceil(8)
+}
+
+/// Whole planes of `lanes` bits as bytes.
+pub(crate) fn pack_planes(planes: &[u64], lanes: usize) -> Vec<u8> {
     let (words, bytes) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
     let mut out = vec![0; planes.len() / words * bytes];
     for (plane, out) in planes.chunks_exact(words).zip(out.chunks_exact_mut(bytes)) {
         pack::plane_to_bytes(plane, lanes, out);
     }
-    let received = pass(ctx, out).await;
-    let mut theirs = Words::zeroed(planes.len());
-    for (bytes, plane) in received.chunks_exact(bytes).zip(theirs.chunks_exact_mut(words)) {
-        pack::plane_from_bytes(bytes, lanes, plane)
-            .map_err(|_| malformed(ctx, ctx.party().next()))?;
+    out
+}
+
+/// The planes that `peer` packed with [`pack_planes`].
+pub(crate) fn unpack_planes<S: Security>(
+    ctx: &Ctx<S>,
+    peer: PartyId,
+    bytes: &[u8],
+    planes: usize,
+    lanes: usize,
+) -> Result<Words> {
+    let mut words = Words::zeroed(planes * lanes.div_ceil(64));
+    let (stride, len) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
+    for (bytes, plane) in bytes.chunks_exact(len).zip(words.chunks_exact_mut(stride)) {
+        pack::plane_from_bytes(bytes, lanes, plane).map_err(|_| malformed(ctx, peer))?;
     }
-    Ok(theirs)
+    Ok(words)
+}
+
+/// Sends whole planes of `lanes` bits to the previous party and takes as many from the
+/// next.
+pub(crate) async fn pass_planes<S: Security>(
+    ctx: &Ctx<S>,
+    planes: &[u64],
+    lanes: usize,
+) -> Result<Words> {
+    let count = planes.len() / lanes.div_ceil(64).max(1);
+    let bytes = pass(ctx, pack_planes(planes, lanes)).await;
+    unpack_planes(ctx, ctx.party().next(), &bytes, count, lanes)
 }
 
 async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Vec<u8>) -> Vec<u8> {
