@@ -4,7 +4,7 @@ use mpc_core::ring::bits::{from_planes, tail_mask, to_planes};
 use mpc_core::ring::{Ring, Z2, Z64};
 use mpc_core::security::SemiHonest;
 use mpc_core::share::Arith;
-use mpc_core::testing::{deal, deal_bits, reconstruct, reconstruct_bits, run3, run3_with_cost};
+use mpc_core::testing::{deal, deal_bits, reconstruct, reconstruct_bits, run3};
 use proptest::prelude::*;
 use protocols::and::{and, and_all};
 use protocols::inject::inject;
@@ -108,21 +108,5 @@ proptest! {
             prop_assert_eq!(words[lane], (value & 1) << shift);
             prop_assert_eq!(words[lanes + lane], (value >> 1) << shift);
         }
-    }
-}
-
-#[test]
-fn sign_costs_what_it_states() {
-    let n = 640;
-    let x: [Arith<Z64>; 3] = deal(1, [1, n], &vec![5; n]);
-    for (_, outcome) in run3_with_cost::<SemiHonest, _, _>(1, |ctx| {
-        let x = at(&x, ctx.party());
-        async move { sign(&ctx, &x, 32).await }
-    }) {
-        // 31 for the operands, 30 to generate, 2 m - 1 - (odd levels) for the tree.
-        let tree = [15 + 14, 7 + 6, 4 + 3, 2 + 1, 1];
-        let bits = 31 + 30 + tree.iter().sum::<usize>();
-        assert_eq!(outcome.traffic.payload_bytes as usize, bits * n / 8);
-        assert_eq!(outcome.traffic.rounds, 7);
     }
 }

@@ -6,7 +6,7 @@ use mpc_core::error::Result;
 use mpc_core::ring::Z64;
 use mpc_core::security::SemiHonest;
 use mpc_core::share::{Arith, Fixed, fixed_word};
-use mpc_core::testing::{deal, reconstruct, run3_with_cost};
+use mpc_core::testing::{deal, reconstruct, run3};
 use proptest::prelude::*;
 use protocols::exp::exp_neg;
 use protocols::inv_sqrt::inv_sqrt;
@@ -16,24 +16,23 @@ use protocols::relu::relu;
 use protocols::sigmoid::sigmoid;
 use protocols::softmax::softmax;
 
-/// Runs a function on the shares of `values` and gives the reals and the rounds.
+/// Runs a function on the shares of `values` and gives the reals.
 fn compute<F: Future<Output = Result<Fixed>>>(
     seed: u64,
     shape: [usize; 2],
     scale: u32,
     values: &[f64],
     function: impl Fn(Ctx<SemiHonest>, Fixed) -> F + Sync,
-) -> (Vec<f64>, u64) {
+) -> Vec<f64> {
     let words: Vec<u64> = values.iter().map(|&x| fixed_word(x, scale)).collect();
     let x: [Arith<Z64>; 3] = deal(seed, shape, &words);
-    let results = run3_with_cost::<SemiHonest, _, _>(seed, |ctx| {
+    let results = run3::<SemiHonest, _, _>(seed, |ctx| {
         let x = Fixed::new(x[ctx.party().index()].clone(), scale);
         function(ctx, x)
     });
-    let rounds = results[0].1.traffic.rounds;
-    let scale = results[0].0.scale;
-    let words = reconstruct(&results.map(|(y, _)| y.share));
-    (words.iter().map(|&w| w as i64 as f64 / 2f64.powi(scale as i32)).collect(), rounds)
+    let scale = results[0].scale;
+    let words = reconstruct(&results.map(|y| y.share));
+    words.iter().map(|&w| w as i64 as f64 / 2f64.powi(scale as i32)).collect()
 }
 
 fn close(got: &[f64], expected: &[f64], tolerance: f64) {
@@ -54,7 +53,7 @@ proptest! {
         values in prop::collection::vec(-500.0..500.0f64, 1..90),
     ) {
         prop_assume!(from.abs_diff(to) > 0);
-        let (got, _) = compute(seed, [1, values.len()], from, &values, |ctx, x| async move {
+        let got = compute(seed, [1, values.len()], from, &values, |ctx, x| async move {
             Ok(relu(&ctx, &x, to).await?.0)
         });
         let expected: Vec<f64> = values.iter().map(|x| x.max(0.0)).collect();
@@ -63,7 +62,7 @@ proptest! {
 
     #[test]
     fn relu_bits(seed: u64, values in prop::collection::vec(-500.0..500.0f64, 1..90)) {
-        let (got, _) = compute(seed, [1, values.len()], 40, &values, |ctx, x| async move {
+        let got = compute(seed, [1, values.len()], 40, &values, |ctx, x| async move {
             Ok(Fixed::new(relu(&ctx, &x, 13).await?.1, 0))
         });
         for (x, bit) in values.iter().zip(got) {
@@ -80,7 +79,7 @@ proptest! {
                 if ties { x % 3.0 } else { x / 1e4 - 800.0 }
             })
             .collect();
-        let (got, _) = compute(seed, [rows, cols], 13, &values, |ctx, x| async move {
+        let got = compute(seed, [rows, cols], 13, &values, |ctx, x| async move {
             Ok(Fixed::new(max_of_rows(&ctx, &x.share).await?, x.scale))
         });
         let expected: Vec<f64> =
@@ -91,7 +90,7 @@ proptest! {
     #[test]
     fn exponential(seed: u64, mut values in prop::collection::vec(0.0..20.0f64, 1..60)) {
         values.extend([0.0, 1.0, 15.999, 16.0, 16.001, 300.0, 16000.0]);
-        let (got, _) = compute(seed, [1, values.len()], 16, &values, |ctx, x| async move {
+        let got = compute(seed, [1, values.len()], 16, &values, |ctx, x| async move {
             exp_neg(&ctx, &x).await
         });
         let expected: Vec<f64> = values.iter().map(|x| (-x).exp()).collect();
@@ -102,7 +101,7 @@ proptest! {
     fn reciprocal_in_range(seed: u64, max in 2.0..100.0f64, parts in prop::collection::vec(0.0..1.0f64, 1..60)) {
         let values: Vec<f64> =
             parts.iter().chain(&[0.0, 1.0]).map(|part| 1.0 + part * (max - 1.0)).collect();
-        let (got, _) =
+        let got =
             compute(seed, [1, values.len()], RECIPROCAL_SCALE, &values, |ctx, x| async move {
                 reciprocal(&ctx, &x, max).await
             });
@@ -123,7 +122,7 @@ proptest! {
                 (x as f64 / 2f64.powi(53) - 0.5) * spread
             })
             .collect();
-        let (got, _) = compute(seed, [rows, cols], 30, &values, |ctx, x| async move {
+        let got = compute(seed, [rows, cols], 30, &values, |ctx, x| async move {
             softmax(&ctx, &x).await
         });
         let mut expected = Vec::new();
@@ -138,7 +137,7 @@ proptest! {
     #[test]
     fn sigmoid_of_any(seed: u64, mut values in prop::collection::vec(-20.0..20.0f64, 1..60)) {
         values.extend([0.0, -0.001, 0.001, 1000.0, -1000.0, 16.0, -16.0]);
-        let (got, _) = compute(seed, [1, values.len()], 40, &values, |ctx, x| async move {
+        let got = compute(seed, [1, values.len()], 40, &values, |ctx, x| async move {
             sigmoid(&ctx, &x).await
         });
         let expected: Vec<f64> = values.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect();
@@ -149,7 +148,7 @@ proptest! {
     fn inverse_square_root_of_any_size(seed: u64, exponents in prop::collection::vec(-18.0..1.9f64, 1..30)) {
         let values: Vec<f64> =
             exponents.iter().chain(&[0.0, -18.0]).map(|x| 2f64.powf(*x)).collect();
-        let (got, _) = compute(seed, [1, values.len()], 30, &values, |ctx, x| async move {
+        let got = compute(seed, [1, values.len()], 30, &values, |ctx, x| async move {
             inv_sqrt(&ctx, &x, 24).await
         });
         for (x, got) in values.iter().zip(got) {
@@ -157,25 +156,4 @@ proptest! {
             prop_assert!((got / exact - 1.0).abs() < 2e-5, "1/sqrt({x}) = {exact}, got {got}");
         }
     }
-}
-
-#[test]
-fn rounds_are_what_the_table_states() {
-    let values = [0.5; 20];
-    let rounds = |function: &str| {
-        compute(5, [2, 10], 20, &values, |ctx, x| async move {
-            match function {
-                "relu" => Ok(relu(&ctx, &x, 13).await?.0),
-                "max" => Ok(Fixed::new(max_of_rows(&ctx, &x.share).await?, x.scale)),
-                "exp" => exp_neg(&ctx, &Fixed::new(x.share, 16)).await,
-                "reciprocal" => reciprocal(&ctx, &x.add_public(ctx.party(), 1.0), 10.0).await,
-                "softmax" => softmax(&ctx, &x).await,
-                "sigmoid" => sigmoid(&ctx, &x).await,
-                _ => inv_sqrt(&ctx, &x, 20).await,
-            }
-        })
-        .1
-    };
-    let table = ["relu", "max", "exp", "reciprocal", "softmax", "sigmoid", "inverse square root"];
-    assert_eq!(table.map(rounds), [10, 14, 21, 29, 69, 51, 84]);
 }

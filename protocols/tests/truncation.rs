@@ -2,7 +2,7 @@
 
 use mpc_core::ring::Z64;
 use mpc_core::security::SemiHonest;
-use mpc_core::testing::{deal, deal_components, reconstruct, run3, run3_with_cost};
+use mpc_core::testing::{deal, deal_components, reconstruct, run3};
 use proptest::prelude::*;
 use protocols::trunc::truncate;
 use rand_chacha::ChaCha20Rng;
@@ -76,17 +76,4 @@ fn ten_million_truncations_without_a_wrap_or_bias() {
     assert!(worst < 1.5 + 1e-9, "worst error {worst}");
     // The error has deviation 1/2: the mean of 10^7 lies within 6 sigma = 0.00095 of zero.
     assert!(mean.abs() < 0.001, "mean error {mean}");
-}
-
-#[test]
-fn truncation_costs_what_it_states() {
-    let (n, f) = (640, 16);
-    let x = deal::<Z64>(3, [1, n], &vec![1 << 40; n]);
-    for (_, outcome) in run3_with_cost::<SemiHonest, _, _>(3, |ctx| {
-        let x = x[ctx.party().index()].clone();
-        async move { truncate(&ctx, &x, f).await }
-    }) {
-        assert_eq!(outcome.traffic.rounds, 4);
-        assert_eq!(outcome.traffic.payload_bytes as usize, n * (3 + 4 * f as usize) / 8);
-    }
 }

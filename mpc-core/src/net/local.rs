@@ -128,11 +128,11 @@ impl LocalTransport {
     }
 
     fn run(&mut self, tag: &RoundTag<'_>, framed: &mut Framed<'_>) -> Attempt<()> {
+        self.traffic.rounds += 1;
         self.send(tag, framed)?;
         if !framed.awaits_any() {
             return Ok(());
         }
-        self.traffic.rounds += 1;
         let start = Instant::now();
         let expiry = Expiry { limit: framed.limit, at: start + framed.limit };
         loop {

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Exact counters of one party's traffic; differences of two readings measure a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
-    /// Rounds: exchanges in which this party waited for a message.
+    /// Rounds in which any party sent: exchanges, whether or not this party waited.
     pub rounds: u64,
     /// Messages sent (at most two a round).
     pub messages: u64,

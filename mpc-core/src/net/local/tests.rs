@@ -104,7 +104,7 @@ fn rounds_and_received_bytes_are_counted() {
         step(&mut link, 1, [&[], if quiet { &[9; 5] } else { &[] }], expected).unwrap();
         link.traffic()
     });
-    assert_eq!(traffic.map(|t| t.rounds), [1, 2, 1]);
+    assert_eq!(traffic.map(|t| t.rounds), [2, 2, 2]);
     let header = FRAME_HEADER_BYTES as u64;
     assert_eq!(traffic.map(|t| t.bytes_received), [header + 3, 2 * header + 8, header + 3]);
 }
