@@ -1,6 +1,6 @@
 //! Maximum of each row.
 //!
-//! Up to [`GROUP`] columns are compared all with all in one go, so the depth is that of one
+//! Up to `GROUP` columns are compared all with all in one go, so the depth is that of one
 //! comparison and one conjunction; more columns form groups, whose maxima are compared in
 //! turn.
 
@@ -42,7 +42,7 @@ pub async fn max_of_rows<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Ar
     }
 }
 
-/// The maximum of every [`GROUP`] rows of `x`, for all groups in the same rounds.
+/// The maximum of every `GROUP` rows of `x`, for all groups in the same rounds.
 async fn max_of_groups<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Arith<Z64>> {
     let rows: Vec<usize> = (0..x.rows()).collect();
     let groups = rows.chunks(GROUP).map(|group| {
