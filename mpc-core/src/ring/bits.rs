@@ -4,6 +4,15 @@
 //! of word `i / 64` belongs to value i, and unused bits are zero. k planes are
 //! stored one after the other, `plane_words(n)` words each.
 
+mod transpose;
+
+use crate::ring::simd::Level;
+use transpose::transpose;
+
+/// Values that are sliced at a time: 8 words of each plane, a cache line, so that
+/// planes which lie a power of two apart do not evict each other.
+const BATCH: usize = 8 * 64;
+
 /// Words that a plane of `n` bits takes.
 pub const fn plane_words(n: usize) -> usize {
     n.div_ceil(64)
@@ -32,17 +41,7 @@ pub fn to_planes(values: &[u64], k: usize) -> Vec<u64> {
 /// # Panics
 /// If `k > 64` or `planes` does not have `k * plane_words(values.len())` words.
 pub fn to_planes_into(values: &[u64], k: usize, planes: &mut [u64]) {
-    assert!(k <= 64, "a word has no {k} bits");
-    let words = plane_words(values.len());
-    assert_eq!(planes.len(), k * words, "the planes have another length");
-    for (w, chunk) in values.chunks(64).enumerate() {
-        let mut block = [0; 64];
-        block[..chunk.len()].copy_from_slice(chunk);
-        transpose(&mut block);
-        for j in 0..k {
-            planes[j * words + w] = block[j];
-        }
-    }
+    slice(Level::best(), values, k, planes);
 }
 
 /// The `n` values below 2^k whose bit planes are given.
@@ -60,37 +59,65 @@ pub fn from_planes(planes: &[u64], k: usize, n: usize) -> Vec<u64> {
 /// # Panics
 /// If `k > 64` or `planes` does not have `k * plane_words(values.len())` words.
 pub fn from_planes_into(planes: &[u64], k: usize, values: &mut [u64]) {
-    assert!(k <= 64, "a word has no {k} bits");
-    let words = plane_words(values.len());
-    assert_eq!(planes.len(), k * words, "the planes have another length");
-    for (w, chunk) in values.chunks_mut(64).enumerate() {
-        let mut block = [0; 64];
-        for j in 0..k {
-            block[j] = planes[j * words + w];
+    unslice(Level::best(), planes, k, values);
+}
+
+fn slice(level: Level, values: &[u64], k: usize, planes: &mut [u64]) {
+    let words = checked_plane_words(values.len(), k, planes);
+    if k == 1 {
+        for (word, values) in planes.iter_mut().zip(values.chunks(64)) {
+            *word = values.iter().rev().fold(0, |bits, value| bits << 1 | value & 1);
         }
-        transpose(&mut block);
-        chunk.copy_from_slice(&block[..chunk.len()]);
+        return;
+    }
+    let mut blocks = [[0; 64]; 8];
+    for (w, values) in (0..).step_by(8).zip(values.chunks(BATCH)) {
+        let full = values.len().div_ceil(64);
+        for (block, values) in blocks.iter_mut().zip(values.chunks(64)) {
+            block[..values.len()].copy_from_slice(values);
+            block[values.len()..].fill(0);
+            transpose(level, block);
+        }
+        for j in 0..k {
+            let line = &mut planes[j * words + w..][..full];
+            for (word, block) in line.iter_mut().zip(&blocks) {
+                *word = block[j];
+            }
+        }
     }
 }
 
-/// Transposes a 64 x 64 bit matrix: bit j of word i becomes bit i of word j.
-fn transpose(block: &mut [u64; 64]) {
-    // Swap the off-diagonal quadrants of all 2s x 2s blocks, for s = 32, 16, .. 1.
-    let mut s = 32;
-    let mut mask = 0x0000_0000_ffff_ffffu64;
-    while s > 0 {
-        let mut i = 0;
-        while i < 64 {
-            for r in i..i + s {
-                let swap = ((block[r] >> s) ^ block[r + s]) & mask;
-                block[r] ^= swap << s;
-                block[r + s] ^= swap;
-            }
-            i += 2 * s;
+fn unslice(level: Level, planes: &[u64], k: usize, values: &mut [u64]) {
+    let words = checked_plane_words(values.len(), k, planes);
+    if k == 1 {
+        for (word, values) in planes.iter().zip(values.chunks_mut(64)) {
+            values.iter_mut().enumerate().for_each(|(i, value)| *value = word >> i & 1);
         }
-        s /= 2;
-        mask ^= mask << s;
+        return;
     }
+    let mut blocks = [[0; 64]; 8];
+    for (w, values) in (0..).step_by(8).zip(values.chunks_mut(BATCH)) {
+        let full = values.len().div_ceil(64);
+        for j in 0..k {
+            let line = &planes[j * words + w..][..full];
+            for (word, block) in line.iter().zip(&mut blocks) {
+                block[j] = *word;
+            }
+        }
+        for (block, values) in blocks.iter_mut().zip(values.chunks_mut(64)) {
+            block[k..].fill(0);
+            transpose(level, block);
+            values.copy_from_slice(&block[..values.len()]);
+        }
+    }
+}
+
+/// Words of one of the `k` planes of `n` values, after checking all lengths.
+fn checked_plane_words(n: usize, k: usize, planes: &[u64]) -> usize {
+    assert!(k <= 64, "a word has no {k} bits");
+    let words = plane_words(n);
+    assert_eq!(planes.len(), k * words, "the planes have another length");
+    words
 }
 
 #[cfg(test)]
@@ -98,20 +125,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Few, and more than one batch.
+    fn values() -> impl Strategy<Value = Vec<u64>> {
+        let len = prop_oneof![0usize..200, BATCH - 70..BATCH + 70];
+        len.prop_flat_map(|len| prop::collection::vec(any::<u64>(), len))
+    }
+
     proptest! {
         #[test]
-        fn planes_hold_the_bits(values in prop::collection::vec(any::<u64>(), 0..200), k in 0usize..=64) {
-            let planes = to_planes(&values, k);
+        fn planes_hold_the_bits(values in values(), k in prop_oneof![Just(1), 0usize..=64]) {
             let words = plane_words(values.len());
-            for j in 0..k {
-                for i in 0..64 * words {
-                    let bit = planes[j * words + i / 64] >> (i % 64) & 1;
-                    prop_assert_eq!(bit, values.get(i).map_or(0, |v| v >> j & 1));
+            for level in Level::available() {
+                let mut planes = vec![u64::MAX; k * words];
+                slice(level, &values, k, &mut planes);
+                for j in 0..k {
+                    for i in 0..64 * words {
+                        let bit = planes[j * words + i / 64] >> (i % 64) & 1;
+                        prop_assert_eq!(bit, values.get(i).map_or(0, |v| v >> j & 1));
+                    }
                 }
+                let mask = if k == 64 { u64::MAX } else { (1 << k) - 1 };
+                let low: Vec<u64> = values.iter().map(|v| v & mask).collect();
+                let mut back = vec![u64::MAX; values.len()];
+                unslice(level, &planes, k, &mut back);
+                prop_assert_eq!(back, low);
             }
-            let mask = if k == 64 { u64::MAX } else { (1 << k) - 1 };
-            let low: Vec<u64> = values.iter().map(|v| v & mask).collect();
-            prop_assert_eq!(from_planes(&planes, k, values.len()), low);
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod elementwise;
 pub mod gemm;
 pub mod pack;
 pub mod prg;
+mod simd;
 mod word;
 
 pub use word::{Ring, Z2, Z64};

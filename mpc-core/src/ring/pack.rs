@@ -5,6 +5,7 @@
 //! zero, and a message that has them set is refused.
 
 use crate::error::Misbehaviour;
+use crate::ring::simd::{Level, multiversion};
 
 /// Why bytes are no packed vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,20 +47,13 @@ pub const fn packed_len(n: usize, k: usize) -> usize {
 pub fn pack(words: &[u64], k: usize, out: &mut [u8]) {
     assert!((1..=64).contains(&k), "elements of {k} bits");
     assert_eq!(out.len(), packed_len(words.len(), k), "the packed vector has another length");
-    let mask = u64::MAX >> (64 - k);
-    let (mut pending, mut filled, mut at) = (0u128, 0, 0);
-    for word in words {
-        pending |= u128::from(word & mask) << filled;
-        filled += k;
-        while filled >= 8 {
-            out[at] = pending as u8;
-            pending >>= 8;
-            filled -= 8;
-            at += 1;
-        }
-    }
-    if filled > 0 {
-        out[at] = pending as u8;
+    let level = Level::best();
+    match k {
+        8 => pack_bytes::<1>(level, words, out),
+        16 => pack_bytes::<2>(level, words, out),
+        32 => pack_bytes::<4>(level, words, out),
+        64 => pack_bytes::<8>(level, words, out),
+        _ => pack_bits(words, k, out),
     }
 }
 
@@ -72,22 +66,94 @@ pub fn pack(words: &[u64], k: usize, out: &mut [u8]) {
 /// If `k` is not in 1..=64.
 pub fn unpack(bytes: &[u8], k: usize, out: &mut [u64]) -> Result<(), UnpackError> {
     assert!((1..=64).contains(&k), "elements of {k} bits");
-    let expected = packed_len(out.len(), k);
+    check_length_and_padding(bytes, out.len(), k)?;
+    let level = Level::best();
+    match k {
+        8 => unpack_bytes::<1>(level, bytes, out),
+        16 => unpack_bytes::<2>(level, bytes, out),
+        32 => unpack_bytes::<4>(level, bytes, out),
+        64 => unpack_bytes::<8>(level, bytes, out),
+        _ => unpack_bits(bytes, k, out),
+    }
+    Ok(())
+}
+
+/// Checks that `bytes` has the length of `n` packed elements of `k` bits, and no unused bit set.
+fn check_length_and_padding(bytes: &[u8], n: usize, k: usize) -> Result<(), UnpackError> {
+    let expected = packed_len(n, k);
     if bytes.len() != expected {
         return Err(UnpackError::Length { expected, got: bytes.len() });
     }
-    let mask = u64::MAX >> (64 - k);
-    let (mut pending, mut filled, mut rest) = (0u128, 0, bytes.iter());
-    for word in out {
-        while filled < k {
-            pending |= u128::from(*rest.next().expect("length was checked")) << filled;
-            filled += 8;
-        }
-        *word = pending as u64 & mask;
-        pending >>= k;
-        filled -= k;
+    let used = n * k % 8;
+    match bytes.last() {
+        Some(last) if used > 0 && last >> used != 0 => Err(UnpackError::Padding),
+        _ => Ok(()),
     }
-    if pending != 0 { Err(UnpackError::Padding) } else { Ok(()) }
+}
+
+multiversion! {
+    /// Packs elements of `BYTES` whole bytes.
+    fn pack_bytes<const BYTES: usize>(words: &[u64], out: &mut [u8]) {
+        for (bytes, word) in out.as_chunks_mut::<BYTES>().0.iter_mut().zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes()[..BYTES]);
+        }
+    }
+}
+
+multiversion! {
+    /// Unpacks elements of `BYTES` whole bytes.
+    fn unpack_bytes<const BYTES: usize>(bytes: &[u8], out: &mut [u64]) {
+        for (bytes, word) in bytes.as_chunks::<BYTES>().0.iter().zip(out) {
+            let mut full = [0; 8];
+            full[..BYTES].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(full);
+        }
+    }
+}
+
+/// Packs elements of any width, a word at a time.
+fn pack_bits(words: &[u64], k: usize, out: &mut [u8]) {
+    let mask = low_bits(k);
+    let (mut pending, mut filled, mut at) = (0u64, 0, 0);
+    for word in words {
+        let word = word & mask;
+        pending |= word << filled;
+        filled += k;
+        if filled >= 64 {
+            out[at..at + 8].copy_from_slice(&pending.to_le_bytes());
+            at += 8;
+            filled -= 64;
+            // What of the word did not fit; shifted in two steps, as it may be nothing.
+            pending = word >> (k - filled - 1) >> 1;
+        }
+    }
+    let rest = &mut out[at..];
+    rest.copy_from_slice(&pending.to_le_bytes()[..rest.len()]);
+}
+
+/// Unpacks elements of any width. Each lies within the 16 bytes from its first on.
+fn unpack_bits(bytes: &[u8], k: usize, out: &mut [u64]) {
+    let mask = low_bits(k);
+    // The elements from which on 16 bytes exist are read at once, the last ones from a copy.
+    let roomy = if bytes.len() < 16 { 0 } else { ((bytes.len() - 16) * 8 / k + 1).min(out.len()) };
+    let element = |bytes: &[u8; 16], bit: usize| (u128::from_le_bytes(*bytes) >> bit) as u64 & mask;
+    for (i, word) in out.iter_mut().enumerate() {
+        let (first, bit) = (i * k / 8, i * k % 8);
+        *word = if i < roomy {
+            element(bytes[first..].first_chunk().expect("16 bytes follow"), bit)
+        } else {
+            let rest = &bytes[first..];
+            let rest = &rest[..rest.len().min(16)];
+            let mut full = [0; 16];
+            full[..rest.len()].copy_from_slice(rest);
+            element(&full, bit)
+        };
+    }
+}
+
+/// The word whose lowest `k` bits are set, for `k` in 1..=64.
+fn low_bits(k: usize) -> u64 {
+    u64::MAX >> (64 - k)
 }
 
 /// Writes the first `n` bits of a bit plane as bytes.
@@ -100,7 +166,7 @@ pub fn plane_to_bytes(plane: &[u64], n: usize, out: &mut [u8]) {
     for (word, bytes) in plane.iter().zip(out.chunks_mut(8)) {
         bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
     }
-    if n % 8 > 0 {
+    if !n.is_multiple_of(8) {
         out[n / 8] &= (1 << (n % 8)) - 1;
     }
 }
@@ -114,13 +180,7 @@ pub fn plane_to_bytes(plane: &[u64], n: usize, out: &mut [u8]) {
 /// If `plane` does not have `n.div_ceil(64)` words.
 pub fn plane_from_bytes(bytes: &[u8], n: usize, plane: &mut [u64]) -> Result<(), UnpackError> {
     assert_eq!(plane.len(), n.div_ceil(64), "the plane has another length");
-    let expected = n.div_ceil(8);
-    if bytes.len() != expected {
-        return Err(UnpackError::Length { expected, got: bytes.len() });
-    }
-    if n % 8 > 0 && bytes[n / 8] >> (n % 8) != 0 {
-        return Err(UnpackError::Padding);
-    }
+    check_length_and_padding(bytes, n, 1)?;
     for (word, bytes) in plane.iter_mut().zip(bytes.chunks(8)) {
         let mut full = [0; 8];
         full[..bytes.len()].copy_from_slice(bytes);

@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(bytes, *expected);
     }
 
+    /// A way to draw words, and how it combines a word with one of the stream.
+    type Draw = (fn(&mut Prg, &mut [u64]), fn(u64, u64) -> u64);
+
     #[test]
     fn debug_shows_no_state() {
         assert_eq!(format!("{:?}", Prg::new(&[7; 16])), "Prg { .. }");
@@ -152,7 +155,7 @@ mod tests {
                 let mut bytes = vec![0; 8 * n];
                 prgs[0].fill_bytes(&mut bytes);
                 prop_assert_eq!(bytes, expected);
-                let draws: [(fn(&mut Prg, &mut [u64]), fn(u64, u64) -> u64); 4] = [
+                let draws: [Draw; 4] = [
                     (Prg::fill_words, |_, r| r),
                     (Prg::add_words, u64::wrapping_add),
                     (Prg::sub_words, u64::wrapping_sub),

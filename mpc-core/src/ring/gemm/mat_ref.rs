@@ -4,10 +4,14 @@
 /// of a row-major matrix without a copy.
 #[derive(Clone, Copy)]
 pub struct MatRef<'a> {
+    /// Begins with the top left element.
     data: &'a [u64],
     rows: usize,
     cols: usize,
-    transposed: bool,
+    /// Distance from an element to the one below it.
+    down: usize,
+    /// Distance from an element to its right neighbour.
+    right: usize,
 }
 
 impl<'a> MatRef<'a> {
@@ -22,12 +26,12 @@ impl<'a> MatRef<'a> {
             "a {rows} x {cols} matrix over {} words",
             data.len()
         );
-        MatRef { data, rows, cols, transposed: false }
+        MatRef { data, rows, cols, down: cols, right: 1 }
     }
 
     /// The transpose, over the same storage.
     pub fn t(self) -> MatRef<'a> {
-        MatRef { rows: self.cols, cols: self.rows, transposed: !self.transposed, ..self }
+        MatRef { rows: self.cols, cols: self.rows, down: self.right, right: self.down, ..self }
     }
 
     /// Number of rows.
@@ -40,13 +44,45 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
-    /// The words in storage order.
+    /// The sum of two whole matrices, laid out as they are, in `storage`.
+    ///
+    /// # Panics
+    /// If they are not laid out alike, or `storage` has another length.
+    pub(super) fn sum(terms: [MatRef<'_>; 2], storage: &'a mut [u64]) -> MatRef<'a> {
+        let [x, y] = terms;
+        let layout = |m: MatRef<'_>| (m.rows, m.cols, m.down, m.right);
+        assert_eq!(layout(x), layout(y), "components of one matrix are not laid out alike");
+        assert_eq!([x.data.len(), y.data.len()], [storage.len(); 2], "a part of a matrix");
+        for ((sum, x), y) in storage.iter_mut().zip(x.data).zip(y.data) {
+            *sum = x.wrapping_add(*y);
+        }
+        MatRef { data: storage, rows: x.rows, cols: x.cols, down: x.down, right: x.right }
+    }
+
+    /// The words from the top left element on.
     pub(super) fn data(&self) -> &'a [u64] {
         self.data
     }
 
-    /// Distance in words from an element to the one below it, and to its right neighbour.
-    pub(super) fn strides(&self) -> (usize, usize) {
-        if self.transposed { (1, self.rows) } else { (self.cols, 1) }
+    /// Distance in words from an element to the one below it.
+    pub(super) fn down(&self) -> usize {
+        self.down
+    }
+
+    /// Distance in words from an element to its right neighbour.
+    pub(super) fn right(&self) -> usize {
+        self.right
+    }
+
+    /// The element at a position.
+    pub(super) fn at(&self, row: usize, col: usize) -> u64 {
+        self.data[row * self.down + col * self.right]
+    }
+
+    /// The `rows` x `cols` part whose top left element is at (`row`, `col`).
+    pub(super) fn block(&self, row: usize, rows: usize, col: usize, cols: usize) -> MatRef<'a> {
+        debug_assert!(row + rows <= self.rows && col + cols <= self.cols);
+        let start = (row * self.down + col * self.right).min(self.data.len());
+        MatRef { data: &self.data[start..], rows, cols, ..*self }
     }
 }

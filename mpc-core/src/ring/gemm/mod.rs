@@ -1,35 +1,60 @@
-//! Matrix products mod 2^64.
+//! Matrix products mod 2^64: register-blocked kernels, chosen at run time by
+//! what the processor can do.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512dq;
+#[cfg(target_arch = "x86_64")]
+mod avx512ifma;
+mod backend;
+mod driver;
 mod mat_ref;
+mod panel;
+mod portable;
+mod scratch;
+#[cfg(test)]
+mod tests;
+mod thin;
+mod threads;
 
+pub use backend::Backend;
 pub use mat_ref::MatRef;
+pub use threads::set_threads;
+
+use scratch::{Buffer, Panels, Scratch};
+
+/// Fewest rows and columns of a product for which packing both operands pays.
+#[cfg(target_arch = "x86_64")]
+const WORTH_PACKING: usize = 16;
 
 /// `out += a * b` mod 2^64; `out` is row-major, `a.rows()` x `b.cols()`.
 ///
 /// # Panics
 /// If the shapes do not fit.
 pub fn gemm_acc(out: &mut [u64], a: MatRef<'_>, b: MatRef<'_>) {
+    gemm_acc_with(Backend::best(), out, a, b);
+}
+
+/// [`gemm_acc`] by a chosen backend.
+///
+/// # Panics
+/// If the shapes do not fit or the processor cannot run the backend.
+pub fn gemm_acc_with(backend: Backend, out: &mut [u64], a: MatRef<'_>, b: MatRef<'_>) {
     assert_eq!(a.cols(), b.rows(), "inner dimensions differ");
     assert_eq!(out.len(), a.rows() * b.cols(), "the output has another shape");
-    if out.is_empty() {
-        return;
-    }
-    let (a_down, a_right) = a.strides();
-    let (b_down, b_right) = b.strides();
-    for (i, row) in out.chunks_exact_mut(b.cols()).enumerate() {
-        for p in 0..a.cols() {
-            let x = a.data()[i * a_down + p * a_right];
-            for (j, z) in row.iter_mut().enumerate() {
-                *z = z.wrapping_add(x.wrapping_mul(b.data()[p * b_down + j * b_right]));
-            }
-        }
-    }
+    threads::for_row_parts(out, b.cols(), a.cols(), |row, out| {
+        let part = a.block(row, out.len() / b.cols().max(1), 0, a.cols());
+        scratch::with_scratch(|Scratch { panels, product }| {
+            multiply(backend, panels, product, out, part, b);
+        });
+    });
 }
 
 /// The local part of a replicated product, `out += a0 * (b0 + b1) + a1 * b0`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, or the two components of an operand are not laid out alike.
 pub fn gemm_replicated_acc(
     out: &mut [u64],
     a0: MatRef<'_>,
@@ -37,7 +62,90 @@ pub fn gemm_replicated_acc(
     b0: MatRef<'_>,
     b1: MatRef<'_>,
 ) {
-    gemm_acc(out, a0, b0);
-    gemm_acc(out, a0, b1);
-    gemm_acc(out, a1, b0);
+    gemm_replicated_acc_with(Backend::best(), out, [a0, a1], [b0, b1]);
+}
+
+/// [`gemm_replicated_acc`] by a chosen backend, on the components of both operands.
+///
+/// # Panics
+/// As [`gemm_replicated_acc`], and if the processor cannot run the backend.
+pub fn gemm_replicated_acc_with(
+    backend: Backend,
+    out: &mut [u64],
+    a: [MatRef<'_>; 2],
+    b: [MatRef<'_>; 2],
+) {
+    scratch::with_sum(|sum| {
+        // a0 (b0 + b1) + a1 b0 = a0 b1 + (a0 + a1) b0: add up what is smaller.
+        if a[0].rows() < b[0].cols() {
+            let a_sum = MatRef::sum(a, sum.take(a[0].rows() * a[0].cols()));
+            gemm_acc_with(backend, out, a[0], b[1]);
+            gemm_acc_with(backend, out, a_sum, b[0]);
+        } else {
+            let b_sum = MatRef::sum(b, sum.take(b[0].rows() * b[0].cols()));
+            gemm_acc_with(backend, out, a[0], b_sum);
+            gemm_acc_with(backend, out, a[1], b[0]);
+        }
+    });
+}
+
+/// `out += a * b`; narrow products are computed transposed.
+fn multiply(
+    backend: Backend,
+    panels: &mut Panels,
+    product: &mut Buffer,
+    out: &mut [u64],
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+) {
+    let (rows, cols) = (a.rows(), b.cols());
+    if cols == 0 || rows == 0 {
+        return;
+    }
+    if cols > thin::FEW || rows <= cols {
+        return multiply_wide(backend, panels, out, a, b);
+    }
+    if cols == 1 {
+        return multiply_wide(backend, panels, out, b.t(), a.t());
+    }
+    let product = product.take(out.len());
+    product.fill(0);
+    multiply_wide(backend, panels, product, b.t(), a.t());
+    for (i, row) in out.chunks_exact_mut(cols).enumerate() {
+        for (j, word) in row.iter_mut().enumerate() {
+            *word = word.wrapping_add(product[j * rows + i]);
+        }
+    }
+}
+
+/// `out += a * b` where `out` has no fewer columns than rows, or more than a few of either.
+fn multiply_wide(
+    backend: Backend,
+    panels: &mut Panels,
+    out: &mut [u64],
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+) {
+    const ABSENT: &str = "the processor cannot run this backend";
+    match backend {
+        _ if a.rows() <= thin::FEW => {
+            let level = backend.level().expect(ABSENT);
+            thin::multiply(level, &mut panels.lhs, out, a, b);
+        }
+        Backend::Portable => driver::multiply(portable::Portable, panels, out, a, b),
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx2 => {
+            driver::multiply(avx2::Avx2::new().expect(ABSENT), panels, out, a, b);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512Ifma if a.rows().min(b.cols()) >= WORTH_PACKING => {
+            driver::multiply(avx512ifma::Avx512Ifma::new().expect(ABSENT), panels, out, a, b);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512Dq | Backend::Avx512Ifma => {
+            driver::multiply(avx512dq::Avx512Dq::new().expect(ABSENT), panels, out, a, b);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Backend::Avx2 | Backend::Avx512Dq | Backend::Avx512Ifma => panic!("{ABSENT}"),
+    }
 }

@@ -1,0 +1,56 @@
+//! Plain 64-bit products, for any processor: 4 rows of 4 columns at a time.
+
+use super::MatRef;
+use super::driver::{Kernel, Tile};
+use super::panel;
+use crate::ring::simd::Level;
+
+/// The kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl Kernel for Portable {
+    const ROWS: usize = 4;
+    const COLS: usize = 4;
+    const LHS_STEP: usize = Self::ROWS;
+    const RHS_STEP: usize = Self::COLS;
+    const IN_PLACE: bool = true;
+
+    fn pack_lhs(self, panel: &mut [u64], rows: MatRef<'_>) {
+        panel::pack(Level::PORTABLE, panel, Self::LHS_STEP, rows.t());
+    }
+
+    fn pack_rhs(self, panel: &mut [u64], cols: MatRef<'_>) {
+        panel::pack(Level::PORTABLE, panel, Self::RHS_STEP, cols);
+    }
+
+    fn add_tile(self, tile: &Tile<'_>, out: &mut [u64], out_down: usize) {
+        let mut sums = [[0u64; Self::COLS]; Self::ROWS];
+        if tile.rows == Self::ROWS && tile.cols == Self::COLS {
+            for p in 0..tile.depth {
+                let y = &tile.rhs[p * tile.rhs_down..][..Self::COLS];
+                for (i, row) in sums.iter_mut().enumerate() {
+                    let x = tile.lhs[i * tile.lhs_down + p * tile.lhs_right];
+                    for (sum, y) in row.iter_mut().zip(y) {
+                        *sum = sum.wrapping_add(x.wrapping_mul(*y));
+                    }
+                }
+            }
+        } else {
+            for p in 0..tile.depth {
+                let y = &tile.rhs[p * tile.rhs_down..][..tile.cols];
+                for (i, row) in sums[..tile.rows].iter_mut().enumerate() {
+                    let x = tile.lhs[i * tile.lhs_down + p * tile.lhs_right];
+                    for (sum, y) in row.iter_mut().zip(y) {
+                        *sum = sum.wrapping_add(x.wrapping_mul(*y));
+                    }
+                }
+            }
+        }
+        for (i, row) in sums[..tile.rows].iter().enumerate() {
+            for (word, sum) in out[i * out_down..][..tile.cols].iter_mut().zip(row) {
+                *word = word.wrapping_add(*sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Optional use of several cores by one product.
+
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Fewest products of words worth handing to another thread.
+const WORTH_A_THREAD: usize = 1 << 20;
+/// Rows are dealt out in multiples of this, a multiple of what any kernel takes at once.
+const ROW_UNIT: usize = 8;
+
+static THREADS: AtomicUsize = AtomicUsize::new(1);
+
+/// Lets each matrix product of this process use up to `threads` cores, by way of
+/// the global thread pool of `rayon`. The default is 1: where parties share a
+/// machine, each has its own thread already.
+///
+/// # Panics
+/// If `threads` is 0.
+pub fn set_threads(threads: usize) {
+    assert!(threads > 0, "a product needs a thread");
+    THREADS.store(threads, Ordering::Relaxed);
+}
+
+/// Calls `work` for parts of the rows of `out` that cover it, with the number of
+/// the first row of each; in parallel where that was allowed and pays.
+pub(super) fn for_row_parts(
+    out: &mut [u64],
+    cols: usize,
+    depth: usize,
+    work: impl Fn(usize, &mut [u64]) + Sync,
+) {
+    let worthwhile = out.len().saturating_mul(depth) / WORTH_A_THREAD;
+    let threads = THREADS.load(Ordering::Relaxed).min(worthwhile);
+    if threads <= 1 {
+        return work(0, out);
+    }
+    let rows = (out.len() / cols).div_ceil(threads).next_multiple_of(ROW_UNIT);
+    let parts = out.par_chunks_mut(rows * cols).enumerate();
+    parts.for_each(|(part, out)| work(part * rows, out));
+}

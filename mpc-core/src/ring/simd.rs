@@ -1,0 +1,137 @@
+//! Which vector instructions the processor has, and functions compiled once
+//! for each set of them.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    __m512i, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+};
+
+/// A set of vector instructions that this processor is known to have.
+///
+/// Holding one is the proof that functions compiled for it may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Level(Width);
+
+/// The levels that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// What the target has at least.
+    Portable,
+    /// 256-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 512-bit vectors with 64-bit products.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// What any processor of the target has.
+    pub(crate) const PORTABLE: Level = Level(Width::Portable);
+
+    /// 256-bit vectors, if the processor has them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn avx2() -> Option<Level> {
+        is_x86_feature_detected!("avx2").then_some(Level(Width::Avx2))
+    }
+
+    /// 512-bit vectors with 64-bit products, if the processor has them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn avx512() -> Option<Level> {
+        let has = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        has.then_some(Level(Width::Avx512))
+    }
+
+    /// All levels that the processor has, the best one last.
+    pub(crate) fn available() -> impl Iterator<Item = Level> {
+        #[cfg(target_arch = "x86_64")]
+        let vectors = [Level::avx2(), Level::avx512()];
+        #[cfg(not(target_arch = "x86_64"))]
+        let vectors: [Option<Level>; 0] = [];
+        std::iter::once(Level::PORTABLE).chain(vectors.into_iter().flatten())
+    }
+
+    /// The best level that the processor has.
+    pub(crate) fn best() -> Level {
+        Level::available().last().unwrap_or(Level::PORTABLE)
+    }
+
+    /// Its width, to choose the function to call.
+    pub(crate) fn width(self) -> Width {
+        self.0
+    }
+}
+
+/// Transposes an 8 x 8 matrix of words.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) fn transpose_8x8(m: [__m512i; 8]) -> [__m512i; 8] {
+    // Rows 2i and 2i + 1: lane j of `even[i]` has their words 2j, of `odd[i]` their words 2j + 1.
+    let pairs = [0, 2, 4, 6];
+    let even = transpose_lanes(pairs.map(|i| _mm512_unpacklo_epi64(m[i], m[i + 1])));
+    let odd = transpose_lanes(pairs.map(|i| _mm512_unpackhi_epi64(m[i], m[i + 1])));
+    [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
+}
+
+/// Transposes a 4 x 4 matrix of 128-bit lanes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose_lanes(m: [__m512i; 4]) -> [__m512i; 4] {
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    let even = [0, 2].map(|i| _mm512_shuffle_i64x2::<EVEN>(m[i], m[i + 1]));
+    let odd = [0, 2].map(|i| _mm512_shuffle_i64x2::<ODD>(m[i], m[i + 1]));
+    [
+        _mm512_shuffle_i64x2::<EVEN>(even[0], even[1]),
+        _mm512_shuffle_i64x2::<EVEN>(odd[0], odd[1]),
+        _mm512_shuffle_i64x2::<ODD>(even[0], even[1]),
+        _mm512_shuffle_i64x2::<ODD>(odd[0], odd[1]),
+    ]
+}
+
+/// Defines a function that is compiled once for each [`Level`], from one plain
+/// source that the compiler vectorises; the level becomes its first parameter.
+macro_rules! multiversion {
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident $(<const $param:ident: usize>)? ($($arg:ident: $ty:ty),* $(,)?)
+        $body:block
+    ) => {
+        $(#[$meta])*
+        $vis fn $name $(<const $param: usize>)? (
+            level: $crate::ring::simd::Level, $($arg: $ty),*
+        ) {
+            #[inline(always)]
+            fn portable $(<const $param: usize>)? ($($arg: $ty),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2 $(<const $param: usize>)? ($($arg: $ty),*) {
+                portable $(::<$param>)? ($($arg),*);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512 $(<const $param: usize>)? ($($arg: $ty),*) {
+                portable $(::<$param>)? ($($arg),*);
+            }
+
+            match level.width() {
+                $crate::ring::simd::Width::Portable => portable $(::<$param>)? ($($arg),*),
+                // SAFETY: a level exists only on processors that have its instructions.
+                #[cfg(target_arch = "x86_64")]
+                $crate::ring::simd::Width::Avx2 => unsafe { avx2 $(::<$param>)? ($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::ring::simd::Width::Avx512 => unsafe { avx512 $(::<$param>)? ($($arg),*) },
+            }
+        }
+    };
+}
+pub(crate) use multiversion;
