@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 use subtle::ConstantTimeEq;
+
+/// Bytes that are read at a time.
+const READ_BYTES: usize = 1 << 16;
 
 /// A SHA-256 digest; hexadecimal in text formats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +23,23 @@ impl Digest {
     /// The digest of a byte string as it is, without a domain.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of everything that a reader holds.
+    ///
+    /// # Errors
+    /// What the reader reports.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Digest(hash.finalize().into())),
+                Ok(count) => hash.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The first eight hexadecimal digits, for messages to people.
@@ -130,6 +151,12 @@ mod tests {
         assert_ne!(digest("d", "ab", "c"), digest("d", "a", "bc"));
         assert_ne!(digest("d", "a", "b"), digest("e", "a", "b"));
         assert_eq!(digest("d", "a", "b"), digest("d", "a", "b"));
+    }
+
+    #[test]
+    fn a_reader_has_the_digest_of_its_bytes() {
+        let bytes = vec![7; 3 * READ_BYTES + 5];
+        assert_eq!(Digest::of_reader(&bytes[..]).unwrap(), Digest::of_bytes(&bytes));
     }
 
     #[test]

@@ -216,6 +216,14 @@ impl PendingFile {
         Ok(PendingFile { path: path.to_owned(), temp })
     }
 
+    /// Bytes written so far.
+    ///
+    /// # Errors
+    /// When the file cannot be inspected.
+    pub fn length(&self) -> Result<u64, FileError> {
+        Ok(self.temp.as_file().metadata().map_err(write_error(&self.path))?.len())
+    }
+
     /// Gives the file its name; the content is on the disk when this returns.
     ///
     /// # Errors

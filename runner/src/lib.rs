@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod failure;
 pub mod files;
 pub mod identity;
+pub mod mnist;
 pub mod node;
 pub mod output;
 pub mod random;

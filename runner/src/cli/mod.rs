@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
 mod init;
+mod inspect;
 mod keygen;
+mod schema;
+mod share;
+mod verify_receipt;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -28,6 +32,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 enum Command {
     Keygen(keygen::Args),
     Init(init::Args),
+    Schema(schema::Args),
+    Share(share::Args),
+    Inspect(inspect::Args),
+    VerifyReceipt(verify_receipt::Args),
 }
 
 impl Command {
@@ -35,6 +43,10 @@ impl Command {
         match self {
             Command::Keygen(args) => keygen::run(args, out),
             Command::Init(args) => init::run(args, out),
+            Command::Schema(args) => schema::run(args, out),
+            Command::Share(args) => share::run(args, out),
+            Command::Inspect(args) => inspect::run(args, out),
+            Command::VerifyReceipt(args) => verify_receipt::run(args, out),
         }
     }
 }

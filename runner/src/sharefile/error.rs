@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::encode::WordError;
 use crate::envelope::EnvelopeError;
 use crate::failure::Explain;
+use crate::files::FileError;
 use crate::identity::Name;
 use mpc_core::party::PartyId;
 
@@ -28,6 +29,9 @@ pub enum ShareError {
     /// A file could not be encrypted or written.
     #[error("cannot make the share files: {0}")]
     Envelope(#[from] EnvelopeError),
+    /// A file could not be created or given its name.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl Explain for ShareError {
@@ -40,6 +44,7 @@ impl Explain for ShareError {
             ShareError::TooLarge => Some("split the file and share its parts one by one".into()),
             ShareError::Word(_) => None,
             ShareError::Envelope(error) => error.hint(),
+            ShareError::File(error) => error.hint(),
         }
     }
 }

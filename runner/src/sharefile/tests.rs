@@ -336,6 +336,32 @@ fn progress_counts_every_word_twice() {
 }
 
 #[test]
+fn files_are_written_once_and_all_or_none() {
+    let data = data(5, 2);
+    let dir = tempfile::tempdir().unwrap();
+    let write = |seed: u64, dir: &std::path::Path| {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let sharing = sharing(&data, &TRIAL);
+        sharing
+            .split(Timestamp::UNIX_EPOCH, &mut rng, &mut |_| {})
+            .unwrap()
+            .write_files(dir, &mut |_| {})
+    };
+    let shares = dir.path().join("new/shares");
+    let written = write(1, &shares).unwrap();
+    for (file, party) in written.iter().zip(PartyId::ALL) {
+        let bytes = std::fs::read(&file.path).unwrap();
+        assert_eq!(file.path, shares.join(format!("ward.party{}.tercet", party.index())));
+        assert_eq!((file.digest, file.bytes), (Digest::of_bytes(&bytes), bytes.len() as u64));
+        open(&bytes, &TRIAL, &TRIAL.parties[party.index()]).unwrap();
+    }
+    std::fs::remove_file(&written[0].path).unwrap();
+    let refused = write(2, &shares).unwrap_err().to_string();
+    assert!(refused.ends_with("ward.party1.tercet exists already"), "{refused}");
+    assert_eq!(std::fs::read_dir(&shares).unwrap().count(), 2, "nothing was added");
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let file = &share(&data(2, 1), &TRIAL, 18)[1];
     let shown = format!("{:?}", open(file, &TRIAL, &TRIAL.parties[1]).unwrap());

@@ -74,6 +74,14 @@ pub enum IdxFault {
         /// How many classes there are.
         classes: u8,
     },
+    /// The images have another size than was asked for.
+    #[error("has images of {} by {} pixels instead of {} by {}", found[0], found[1], expected[0], expected[1])]
+    Size {
+        /// Height and width that were asked for.
+        expected: [usize; 2],
+        /// Height and width in the header.
+        found: [u32; 2],
+    },
     /// Images and labels do not belong together.
     #[error("has {labels} labels for {images} images")]
     Count {
@@ -90,13 +98,13 @@ impl Explain for IdxError {
     }
 }
 
-/// Reads a gzip-packed IDX file of images: one row per image, one column per
-/// pixel, in reading order.
+/// Reads a gzip-packed IDX file of images of `[height, width]` pixels: one row
+/// per image, one column per pixel, in reading order.
 ///
 /// # Errors
-/// When the file is no well-formed image file.
-pub fn read_images(path: &Path) -> Result<Array2<u8>, IdxError> {
-    open(path, parse_images)
+/// When the file is no well-formed image file, or of images of another size.
+pub fn read_images(path: &Path, size: [usize; 2]) -> Result<Array2<u8>, IdxError> {
+    open(path, |reader| parse_images(reader, size))
 }
 
 /// Reads a gzip-packed IDX file of labels: class numbers below `classes`.
@@ -114,9 +122,10 @@ pub fn read_labels(path: &Path, classes: u8) -> Result<Vec<u8>, IdxError> {
 pub fn read_pair(
     images: &Path,
     labels: &Path,
+    size: [usize; 2],
     classes: u8,
 ) -> Result<(Array2<u8>, Vec<u8>), IdxError> {
-    let pixels = read_images(images)?;
+    let pixels = read_images(images, size)?;
     let numbers = read_labels(labels, classes)?;
     if pixels.nrows() != numbers.len() {
         let fault = IdxFault::Count { images: pixels.nrows(), labels: numbers.len() };
@@ -135,12 +144,14 @@ fn open<T>(
         .map_err(|fault| IdxError { path: path.to_owned(), fault })
 }
 
-fn parse_images(reader: &mut dyn Read) -> Result<Array2<u8>, IdxFault> {
+fn parse_images(reader: &mut dyn Read, size: [usize; 2]) -> Result<Array2<u8>, IdxFault> {
     expect_magic(reader, IMAGES_MAGIC, "images")?;
     let [count, height, width] = [read_u32(reader)?, read_u32(reader)?, read_u32(reader)?];
+    if [height as usize, width as usize] != size {
+        return Err(IdxFault::Size { expected: size, found: [height, width] });
+    }
     let pixels = u64::from(height) * u64::from(width);
-    let total = u64::from(count).saturating_mul(pixels);
-    let content = read_content(reader, total)?;
+    let content = read_content(reader, u64::from(count).saturating_mul(pixels))?;
     // `read_content` bounds the product of both, so neither is truncated here.
     Array2::from_shape_vec((count as usize, pixels as usize), content)
         .map_err(|error| IdxFault::Io(io::Error::other(error)))
@@ -198,7 +209,7 @@ mod tests {
     }
 
     fn fault(bytes: &[u8]) -> String {
-        parse_images(&mut &bytes[..]).unwrap_err().to_string()
+        parse_images(&mut &bytes[..], [2, 2]).unwrap_err().to_string()
     }
 
     #[test]
@@ -215,16 +226,16 @@ mod tests {
         let labels = write("labels.gz", &[&[0, 0, 8, 1, 0, 0, 0, 2], &[9, 0][..]].concat());
         let three = write("three.gz", &[&[0, 0, 8, 1, 0, 0, 0, 3], &[9, 0, 1][..]].concat());
 
-        let (pixels, numbers) = read_pair(&images, &labels, 10).unwrap();
+        let (pixels, numbers) = read_pair(&images, &labels, [2, 2], 10).unwrap();
         assert_eq!(pixels, ndarray::array![[0, 1, 2, 3], [4, 5, 6, 255]]);
         assert_eq!(numbers, [9, 0]);
-        let mismatch = read_pair(&images, &three, 10).unwrap_err().to_string();
+        let mismatch = read_pair(&images, &three, [2, 2], 10).unwrap_err().to_string();
         assert!(mismatch.ends_with("three.gz: has 3 labels for 2 images"), "{mismatch}");
-        let swapped = read_images(&labels).unwrap_err().to_string();
+        let swapped = read_images(&labels, [2, 2]).unwrap_err().to_string();
         assert!(swapped.contains("0x00000801 instead of 0x00000803"), "{swapped}");
         let tenth = read_labels(&labels, 9).unwrap_err().to_string();
         assert!(tenth.contains("label 1 (counted from 1) is 9; classes are 0 to 8"), "{tenth}");
-        assert!(matches!(read_images(Path::new("/nowhere")), Err(IdxError { .. })));
+        assert!(matches!(read_images(Path::new("/nowhere"), [2, 2]), Err(IdxError { .. })));
     }
 
     #[test]
@@ -235,8 +246,10 @@ mod tests {
             "goes on after the 8 bytes that its header announces"
         );
         assert_eq!(fault(&images_file(0, &[])), "announces no content");
-        let huge = [IMAGES_MAGIC, u32::MAX, u32::MAX, u32::MAX].map(u32::to_be_bytes).concat();
+        let huge = [IMAGES_MAGIC, u32::MAX, 2, 2].map(u32::to_be_bytes).concat();
         assert!(fault(&huge).contains("at most 1073741824 are accepted"));
+        let wide = [IMAGES_MAGIC, 1, 2, u32::MAX].map(u32::to_be_bytes).concat();
+        assert_eq!(fault(&wide), "has images of 2 by 4294967295 pixels instead of 2 by 2");
     }
 
     proptest! {
@@ -246,7 +259,7 @@ mod tests {
                 let start = images_file(1, &[]);
                 bytes.splice(0..start.len().min(bytes.len()), start);
             }
-            let _ = parse_images(&mut &bytes[..]);
+            let _ = parse_images(&mut &bytes[..], [2, 2]);
             let _ = parse_labels(&mut &bytes[..], 10);
         }
     }

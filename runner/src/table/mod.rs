@@ -44,6 +44,28 @@ impl std::fmt::Display for RowPlace {
 }
 
 impl Table {
+    /// A table of given cells, row by row; `file` names their source in messages.
+    ///
+    /// Returns `None` unless there are columns and the cells fill at least one
+    /// row, and the last one wholly, and the text of all fits 32-bit offsets.
+    pub fn from_cells<'c>(
+        file: &str,
+        columns: Vec<String>,
+        cells: impl Iterator<Item = &'c str>,
+    ) -> Option<Table> {
+        let mut text = String::new();
+        let mut ends = Vec::new();
+        for cell in cells {
+            text.push_str(cell);
+            ends.push(u32::try_from(text.len()).ok()?);
+        }
+        let rows = ends.len().checked_div(columns.len())?;
+        let whole = rows > 0 && rows * columns.len() == ends.len();
+        // The line on which the row would stand below a header line.
+        let lines = (2..).take(rows).collect();
+        whole.then(|| Table { file: file.to_owned(), columns, text, ends, lines })
+    }
+
     /// The name of the file it was read from, for messages.
     pub fn file(&self) -> &str {
         &self.file

@@ -119,6 +119,16 @@ fn rows_can_be_picked_and_written_again() {
 }
 
 #[test]
+fn a_table_can_be_made_of_cells() {
+    let made = |cells: &[&str]| {
+        Table::from_cells("farm.csv", vec!["a".into(), "b".into()], cells.iter().copied())
+    };
+    assert_eq!(made(&["1", "x", "2", "y"]).unwrap(), parse("a,b\n1,x\n2,y\n").unwrap());
+    assert_eq!((made(&[]), made(&["1"]), made(&["1", "x", "2"])), (None, None, None));
+    assert_eq!(Table::from_cells("x", vec![], ["1"].into_iter()), None);
+}
+
+#[test]
 fn two_hundred_thousand_rows_are_read() {
     let mut text = String::from("id,amount,city\n");
     for row in 0..200_000 {
