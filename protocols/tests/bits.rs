@@ -70,7 +70,7 @@ proptest! {
     fn and_is_bitwise(seed: u64, planes in 1usize..6, lanes in 1usize..200) {
         let len = planes * lanes.div_ceil(64);
         let words = |salt: u64| -> Vec<u64> {
-            let last = |at: usize| (at + 1) % lanes.div_ceil(64) == 0;
+            let last = |at: usize| (at + 1).is_multiple_of(lanes.div_ceil(64));
             let mask = |at: usize| if last(at) { tail_mask(lanes) } else { u64::MAX };
             let mix = |at: usize| (seed ^ salt).wrapping_add(at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             (0..len).map(|at| mix(at) & mask(at)).collect()
