@@ -95,6 +95,11 @@ impl<S: Security> Ctx<S> {
         self.session.recorder.borrow_mut().record(product);
     }
 
+    /// Hands out the products noted since the last time, for verification.
+    pub fn take_products(&self) -> Vec<Product> {
+        self.session.recorder.borrow_mut().take()
+    }
+
     /// Sends to and receives from both neighbours.
     ///
     /// The messages of all branches that wait at the same time travel in one round.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::net::{Round, RoundTag, Traffic, Transport};
 use crate::party::PartyId;
 use crate::prss::Prss;
-use crate::security::Security;
+use crate::security::{Recorder, Security};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -63,7 +63,9 @@ impl<'a> Session<'a> {
     /// Runs a program to its end, or to the first error of any branch or round.
     ///
     /// # Errors
-    /// What the program returns, what the transport reports, or `Cancelled`.
+    /// What the program returns, what the transport reports, `Cancelled`, or `Misuse` if
+    /// the program ends while products still wait for their verification: nothing that
+    /// was not verified leaves a session.
     pub fn run<S, T, F>(self, program: impl FnOnce(Ctx<S>) -> F) -> Result<(T, Outcome)>
     where
         S: Security,
@@ -81,6 +83,9 @@ impl<'a> Session<'a> {
         let mut task = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(result) = program.as_mut().poll(&mut task) {
+                if result.is_ok() && !state.recorder.borrow().is_empty() {
+                    return Err(Error::Misuse("the program ended with unverified products".into()));
+                }
                 let transcript = rounds.transcript.finalize().into();
                 let traffic = rounds.transport.traffic();
                 return result.map(|value| (value, Outcome { traffic, transcript }));

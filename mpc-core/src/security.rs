@@ -26,15 +26,54 @@ impl Security for SemiHonest {
     const NAME: &'static str = "semi-honest";
 }
 
+/// One party may deviate from the protocol in any way. Every product is verified before
+/// anything that depends on it is opened, and the session is aborted if one is wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Malicious;
+
+impl Security for Malicious {
+    type Recorder = Vec<Product>;
+    const VERIFIED: bool = true;
+    const NAME: &'static str = "malicious";
+}
+
 /// Takes the products of a computation.
 pub trait Recorder: Default {
     /// Notes one product; `product` is evaluated only if it is kept.
     fn record(&mut self, product: impl FnOnce() -> Product);
+
+    /// Hands out the products that were noted since the last time, in order.
+    fn take(&mut self) -> Vec<Product>;
+
+    /// Whether products wait for their verification.
+    fn is_empty(&self) -> bool;
 }
 
 impl Recorder for () {
     #[inline]
     fn record(&mut self, _: impl FnOnce() -> Product) {}
+
+    fn take(&mut self) -> Vec<Product> {
+        Vec::new()
+    }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+impl Recorder for Vec<Product> {
+    fn record(&mut self, product: impl FnOnce() -> Product) {
+        self.push(product());
+    }
+
+    fn take(&mut self) -> Vec<Product> {
+        std::mem::take(self)
+    }
+
+    fn is_empty(&self) -> bool {
+        Vec::is_empty(self)
+    }
 }
 
 /// A replicated sharing without its ring: what a recorder keeps.
@@ -99,4 +138,5 @@ impl From<&Bin> for Components {
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::SemiHonest {}
+    impl Sealed for super::Malicious {}
 }

@@ -6,7 +6,9 @@
 
 pub mod bits;
 pub mod elementwise;
+pub mod galois;
 pub mod gemm;
+pub mod gf64;
 pub mod pack;
 pub mod prg;
 mod simd;

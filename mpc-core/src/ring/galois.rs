@@ -1,0 +1,261 @@
+//! The Galois ring `GR(2^64, D) = Z_2^64[X] / h(X)`, `h` of degree `D` and irreducible
+//! modulo 2: the extension of words in which ring products are verified.
+//!
+//! In `Z_2^64` itself a random coefficient does not bind: an error of `2^63` survives an
+//! even one. Here the `2^D` elements with coefficients 0 and 1 form an *exceptional set*:
+//! the difference of any two is invertible (it is not zero modulo 2, and `GF(2^D)` is a
+//! field). Challenges are taken from it, so they are words of `D` bits, and to multiply
+//! by one is to add up shifted copies.
+//!
+//! An element is `D` words, lowest coefficient first; vectors are elements one after the
+//! other. Arithmetic wraps, so the same kernels serve `GR(2^k, D)` for every `k <= 64`.
+
+use super::gemm::{MatRef, gemm_acc};
+
+/// Words of head-room on either side of an element that is shifted.
+const MARGIN: usize = 64;
+
+/// Words computed at a time: two vector registers of the widest kind.
+const LANES: usize = 16;
+
+/// The Galois ring of degree `D`, 4 or 48.
+pub struct GaloisRing<const D: usize>;
+
+impl<const D: usize> GaloisRing<D> {
+    /// The exponents below `D` of `h`: `X^48 + X^5 + X^3 + X^2 + 1` or `X^4 + X + 1`.
+    const TAPS: &'static [usize] = match D {
+        4 => &[1, 0],
+        48 => &[5, 3, 2, 0],
+        _ => panic!("there is no modulus of this degree"),
+    };
+
+    /// The low bits that make a challenge.
+    pub const CHALLENGE_MASK: u64 = (1 << D) - 1;
+
+    /// The element whose coefficients are the bits of a challenge.
+    pub fn embed(challenge: u64) -> [u64; D] {
+        std::array::from_fn(|i| challenge >> i & 1)
+    }
+
+    /// Reduces a polynomial of `2 D - 1` coefficients modulo `h`; the result is its first
+    /// `D` words.
+    #[inline(always)]
+    fn reduce(product: &mut [u64]) {
+        let (low, high) = product.split_at_mut(D);
+        let high = &mut high[..D - 1];
+        // Coefficients whose reduction reaches the upper half again come first.
+        let safe = D - Self::TAPS[0];
+        for i in (safe..D - 1).rev() {
+            let x = high[i];
+            for tap in Self::TAPS {
+                let to = if i + tap < D { &mut low[i + tap] } else { &mut high[i + tap - D] };
+                *to = to.wrapping_sub(x);
+            }
+        }
+        for tap in Self::TAPS {
+            for (to, x) in low[*tap..].iter_mut().zip(&high[..safe]) {
+                *to = to.wrapping_sub(*x);
+            }
+        }
+        // The last pass wrote to coefficients `0..safe + TAPS[0] = D` only.
+    }
+
+    /// `a * b`.
+    ///
+    /// # Panics
+    /// If an operand does not have `D` words.
+    pub fn mul(a: &[u64], b: &[u64]) -> [u64; D] {
+        assert!(a.len() == D && b.len() == D, "elements have {D} words");
+        let mut product = [0u64; 2 * MARGIN];
+        for (i, a) in a.iter().enumerate() {
+            for (to, b) in product[i..].iter_mut().zip(b) {
+                *to = to.wrapping_add(a.wrapping_mul(*b));
+            }
+        }
+        Self::reduce(&mut product[..2 * D - 1]);
+        std::array::from_fn(|i| product[i])
+    }
+
+    /// The inner product of two vectors of elements.
+    ///
+    /// # Panics
+    /// If the lengths differ or are no multiple of `D`.
+    pub fn dot(a: &[u64], b: &[u64]) -> [u64; D] {
+        assert!(a.len() == b.len() && a.len().is_multiple_of(D), "vectors of equal length");
+        let n = a.len() / D;
+        // All products of a coefficient with a coefficient, as one matrix product.
+        let mut products = vec![0u64; D * D];
+        gemm_acc(&mut products, MatRef::new(a, n, D).t(), MatRef::new(b, n, D));
+        let mut sum = [0u64; 2 * MARGIN];
+        for (i, row) in products.chunks_exact(D).enumerate() {
+            for (to, x) in sum[i..].iter_mut().zip(row) {
+                *to = to.wrapping_add(*x);
+            }
+        }
+        Self::reduce(&mut sum[..2 * D - 1]);
+        std::array::from_fn(|i| sum[i])
+    }
+
+    /// `low += r * (high - low)` element by element, for a challenge `r`: the value at `r`
+    /// of the line through both.
+    ///
+    /// # Panics
+    /// If the lengths differ or are no multiple of `D`.
+    pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
+        assert!(low.len() == high.len() && low.len().is_multiple_of(D), "halves of equal length");
+        let shifts = Shifts::new(r & Self::CHALLENGE_MASK);
+        for (low, high) in low.chunks_exact_mut(D).zip(high.chunks_exact(D)) {
+            let mut difference = [0; D];
+            for i in 0..D {
+                difference[i] = high[i].wrapping_sub(low[i]);
+            }
+            let product = Self::times(&difference, &shifts);
+            for i in 0..D {
+                low[i] = low[i].wrapping_add(product[i]);
+            }
+        }
+    }
+
+    /// Multiplies each element of `x` by a challenge of its own.
+    ///
+    /// # Panics
+    /// If there is not one challenge an element.
+    pub fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
+        assert_eq!(x.len(), challenges.len() * D, "one challenge an element");
+        for (x, challenge) in x.chunks_exact_mut(D).zip(challenges) {
+            let element: [u64; D] = std::array::from_fn(|i| x[i]);
+            let shifts = Shifts::new(challenge & Self::CHALLENGE_MASK);
+            x.copy_from_slice(&Self::times(&element, &shifts));
+        }
+    }
+
+    /// `x` times the sum of `X^s` over all shifts `s`.
+    #[inline(always)]
+    fn times(x: &[u64; D], shifts: &Shifts) -> [u64; D] {
+        let mut padded = [0u64; MARGIN + 2 * MARGIN];
+        padded[MARGIN..MARGIN + D].copy_from_slice(x);
+        let mut product = [0u64; 2 * MARGIN];
+        for (block, out) in
+            product.chunks_exact_mut(LANES).enumerate().take((2 * D).div_ceil(LANES))
+        {
+            let mut sum = [0u64; LANES];
+            for &shift in shifts.as_slice() {
+                let from = &padded[MARGIN + block * LANES - usize::from(shift)..][..LANES];
+                for lane in 0..LANES {
+                    sum[lane] = sum[lane].wrapping_add(from[lane]);
+                }
+            }
+            out.copy_from_slice(&sum);
+        }
+        Self::reduce(&mut product[..2 * D - 1]);
+        std::array::from_fn(|i| product[i])
+    }
+}
+
+/// The exponents of a challenge. Challenges are public, so to branch on them is safe.
+struct Shifts {
+    at: [u8; 64],
+    count: usize,
+}
+
+impl Shifts {
+    fn new(mut challenge: u64) -> Shifts {
+        let mut shifts = Shifts { at: [0; 64], count: 0 };
+        while challenge != 0 {
+            shifts.at[shifts.count] = challenge.trailing_zeros() as u8;
+            shifts.count += 1;
+            challenge &= challenge - 1;
+        }
+        shifts
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.at[..self.count]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The product straight from the definition: long multiplication, then long division.
+    fn by_definition<const D: usize>(a: &[u64], b: &[u64]) -> Vec<u64> {
+        let mut product = vec![0u64; 2 * D];
+        for i in 0..D {
+            for j in 0..D {
+                product[i + j] = product[i + j].wrapping_add(a[i].wrapping_mul(b[j]));
+            }
+        }
+        for k in (D..2 * D).rev() {
+            let x = std::mem::take(&mut product[k]);
+            for tap in GaloisRing::<D>::TAPS {
+                product[k - D + tap] = product[k - D + tap].wrapping_sub(x);
+            }
+        }
+        product.truncate(D);
+        product
+    }
+
+    /// Rabin's criterion modulo 2: `X^(2^D) = X`, and for every prime `q` that divides `D`
+    /// the difference `X^(2^(D/q)) - X` is invertible.
+    fn modulus_is_irreducible<const D: usize>(primes: &[usize]) {
+        let mul = |a: &[u64], b: &[u64]| -> Vec<u64> {
+            by_definition::<D>(a, b).iter().map(|x| x & 1).collect()
+        };
+        let x = GaloisRing::<D>::embed(2).to_vec();
+        let frobenius = |times: usize| (0..times).fold(x.clone(), |y, _| mul(&y, &y));
+        assert_eq!(frobenius(D), x);
+        for q in primes {
+            let mut power: Vec<u64> = frobenius(D / q).iter().zip(&x).map(|(a, b)| a ^ b).collect();
+            let difference = power.clone();
+            let mut inverse = GaloisRing::<D>::embed(1).to_vec();
+            for _ in 1..D {
+                power = mul(&power, &power);
+                inverse = mul(&inverse, &power);
+            }
+            assert_eq!(mul(&difference, &inverse), GaloisRing::<D>::embed(1), "factor {q}");
+        }
+    }
+
+    #[test]
+    fn moduli_are_irreducible_modulo_two() {
+        modulus_is_irreducible::<48>(&[2, 3]);
+        modulus_is_irreducible::<4>(&[2]);
+    }
+
+    fn agrees<const D: usize>(a: &[u64], b: &[u64], challenge: u64) {
+        let (a, b) = (&a[..a.len() / D * D], &b[..a.len() / D * D]);
+        let challenge = challenge & GaloisRing::<D>::CHALLENGE_MASK;
+        let r = GaloisRing::<D>::embed(challenge);
+        let (mut sum, mut folded, mut scaled) = (vec![0u64; D], a.to_vec(), a.to_vec());
+        for (at, (a, b)) in a.chunks(D).zip(b.chunks(D)).enumerate() {
+            let product = by_definition::<D>(a, b);
+            assert_eq!(GaloisRing::<D>::mul(a, b).to_vec(), product);
+            sum.iter_mut().zip(&product).for_each(|(s, x)| *s = s.wrapping_add(*x));
+            let difference: Vec<u64> = a.iter().zip(b).map(|(a, b)| b.wrapping_sub(*a)).collect();
+            let part = by_definition::<D>(&difference, &r);
+            folded[at * D..][..D].iter_mut().zip(part).for_each(|(f, x)| *f = f.wrapping_add(x));
+            scaled[at * D..][..D].copy_from_slice(&by_definition::<D>(a, &r));
+        }
+        assert_eq!(GaloisRing::<D>::dot(a, b).to_vec(), sum);
+        let mut low = a.to_vec();
+        GaloisRing::<D>::fold(&mut low, b, challenge);
+        assert_eq!(low, folded);
+        let mut x = a.to_vec();
+        GaloisRing::<D>::mul_challenges(&mut x, &vec![challenge; a.len() / D]);
+        assert_eq!(x, scaled);
+    }
+
+    proptest! {
+        #[test]
+        fn kernels_follow_the_definition(
+            pairs in prop::collection::vec(any::<(u64, u64)>(), 0..200),
+            challenge: u64,
+        ) {
+            let (a, b): (Vec<u64>, Vec<u64>) = pairs.into_iter().unzip();
+            agrees::<48>(&a, &b, challenge);
+            agrees::<4>(&a, &b, challenge);
+        }
+    }
+}
