@@ -1,6 +1,7 @@
 //! What a protocol function works with: who it is, where it is, and its three
 //! neighbours: randomness, network, recorder.
 
+use crate::error::{Error, Result};
 use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
@@ -96,8 +97,20 @@ impl<S: Security> Ctx<S> {
     }
 
     /// Hands out the products noted since the last time, for verification.
-    pub fn take_products(&self) -> Vec<Product> {
-        self.session.recorder.borrow_mut().take()
+    ///
+    /// # Errors
+    /// `Misuse` while another verification is under way: whoever waits for the one must
+    /// not believe that it covers its products.
+    pub fn begin_verification(&self) -> Result<Vec<Product>> {
+        let products = self.session.recorder.borrow_mut().begin_verification();
+        products.ok_or_else(|| {
+            Error::Misuse(format!("{}: two verifications at the same time", self.path))
+        })
+    }
+
+    /// Notes that the products handed out last are right.
+    pub fn end_verification(&self) {
+        self.session.recorder.borrow_mut().end_verification();
     }
 
     /// Sends to and receives from both neighbours.

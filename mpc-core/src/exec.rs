@@ -83,7 +83,7 @@ impl<'a> Session<'a> {
         let mut task = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(result) = program.as_mut().poll(&mut task) {
-                if result.is_ok() && !state.recorder.borrow().is_empty() {
+                if result.is_ok() && !state.recorder.borrow().is_verified() {
                     return Err(Error::Misuse("the program ended with unverified products".into()));
                 }
                 let transcript = rounds.transcript.finalize().into();

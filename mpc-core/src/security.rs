@@ -32,7 +32,7 @@ impl Security for SemiHonest {
 pub struct Malicious;
 
 impl Security for Malicious {
-    type Recorder = Vec<Product>;
+    type Recorder = Unverified;
     const VERIFIED: bool = true;
     const NAME: &'static str = "malicious";
 }
@@ -42,37 +42,58 @@ pub trait Recorder: Default {
     /// Notes one product; `product` is evaluated only if it is kept.
     fn record(&mut self, product: impl FnOnce() -> Product);
 
-    /// Hands out the products that were noted since the last time, in order.
-    fn take(&mut self) -> Vec<Product>;
+    /// Hands out the products noted since the last time, in order; `None` while their
+    /// predecessors are still being verified.
+    fn begin_verification(&mut self) -> Option<Vec<Product>>;
 
-    /// Whether products wait for their verification.
-    fn is_empty(&self) -> bool;
+    /// Notes that the products handed out last are right.
+    fn end_verification(&mut self);
+
+    /// Whether no product waits for its verification.
+    fn is_verified(&self) -> bool;
 }
 
 impl Recorder for () {
     #[inline]
     fn record(&mut self, _: impl FnOnce() -> Product) {}
 
-    fn take(&mut self) -> Vec<Product> {
-        Vec::new()
+    fn begin_verification(&mut self) -> Option<Vec<Product>> {
+        Some(Vec::new())
     }
 
-    fn is_empty(&self) -> bool {
+    fn end_verification(&mut self) {}
+
+    fn is_verified(&self) -> bool {
         true
     }
 }
 
-impl Recorder for Vec<Product> {
+/// The products that are still to be verified.
+#[derive(Default)]
+pub struct Unverified {
+    products: Vec<Product>,
+    under_way: bool,
+}
+
+impl Recorder for Unverified {
     fn record(&mut self, product: impl FnOnce() -> Product) {
-        self.push(product());
+        self.products.push(product());
     }
 
-    fn take(&mut self) -> Vec<Product> {
-        std::mem::take(self)
+    fn begin_verification(&mut self) -> Option<Vec<Product>> {
+        if self.under_way {
+            return None;
+        }
+        self.under_way = true;
+        Some(std::mem::take(&mut self.products))
     }
 
-    fn is_empty(&self) -> bool {
-        Vec::is_empty(self)
+    fn end_verification(&mut self) {
+        self.under_way = false;
+    }
+
+    fn is_verified(&self) -> bool {
+        self.products.is_empty() && !self.under_way
     }
 }
 

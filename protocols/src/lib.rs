@@ -23,4 +23,5 @@ pub mod sigmoid;
 pub mod sign;
 pub mod softmax;
 pub mod trunc;
+pub mod verify;
 mod wire;

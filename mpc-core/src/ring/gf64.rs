@@ -5,9 +5,6 @@
 //! carry-less multiplications: by the processor where it has them, else in portable code
 //! without branches or table look-ups.
 
-/// `X^64` reduced.
-const REDUCTION: u64 = 0b1_1011;
-
 /// Both halves of a carry-less product, low half first.
 type Wide = (u64, u64);
 
@@ -155,6 +152,9 @@ fn mul_assign_with(by: impl CarryLess, x: &mut [u64], y: &[u64]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// `X^64` reduced.
+    const REDUCTION: u64 = 0b1_1011;
 
     /// Multiplication by `X`, straight from the definition.
     fn times_x(a: u64) -> u64 {

@@ -1,0 +1,143 @@
+//! All products over one ring: from many claims to one.
+
+use super::algebra::{Algebra, Bits, Words64};
+use super::coin::Coins;
+use super::compress::{Claim, compress};
+use super::grid::Known;
+use super::matrices::MatrixProduct;
+use super::shared::Shared;
+use super::table::{Factors, Table};
+use mpc_core::ctx::Ctx;
+use mpc_core::error::Result;
+use mpc_core::security::{Components, Product, Security};
+
+fn factors(operands: &[Components; 3]) -> Factors<'_> {
+    let [x, y, z] = operands.each_ref().map(|o| [&o.first[..], &o.second[..]]);
+    Factors { x, y, z }
+}
+
+/// Reduces all ANDs to one claim.
+///
+/// # Cost
+/// Three rounds and those of [`compress`].
+pub async fn bits<S: Security>(
+    ctx: &Ctx<S>,
+    coins: &mut Coins<S>,
+    products: &[Product],
+) -> Result<Claim> {
+    let ands = products.iter().filter_map(|product| match product {
+        Product::And { operands } => Some(factors(operands)),
+        _ => None,
+    });
+    let table = Table::consecutive::<Bits>(ands.collect());
+    let challenges = coins.toss().await.next::<Bits>(table.columns() * Bits::LANES);
+    let known = table.corners::<Bits>(&challenges);
+    let missing = known.missing(table.variables());
+    let local = table.grid_products::<Bits>(&challenges, &missing);
+    let computed = Bits::reshare(&ctx.step("table"), local).await?;
+    let values = known.complete::<Bits>(table.variables(), &computed);
+    let at = coins.toss().await.next::<Bits>(table.variables());
+    compress::<Bits, S>(ctx, coins, table.claim::<Bits>(&challenges, values, &at, 1)).await
+}
+
+/// Reduces all products of words of `width` bits to one claim.
+///
+/// # Cost
+/// Three rounds and those of [`compress`].
+///
+/// # Security
+/// Each kind of product gives a claim that is wrong if one of its products is, except with
+/// probability `2 / 2^D` for the challenges of columns and matrices and `2 v / 2^D` for the
+/// point of a table. The claims are added up with coefficients tossed *after* all of them
+/// are fixed: otherwise the values that the parties compute on one grid could cancel an
+/// error in another.
+pub async fn words<const D: usize, S: Security>(
+    ctx: &Ctx<S>,
+    coins: &mut Coins<S>,
+    products: &[Product],
+    width: u32,
+) -> Result<Claim> {
+    let (mut single, mut dots, mut widths, mut matrices) = (vec![], vec![], vec![], vec![]);
+    for product in products {
+        match product {
+            Product::Elementwise { bits, operands } if *bits == width => {
+                single.push(factors(operands));
+            }
+            Product::ColumnDot { bits, operands } if *bits == width && operands[0].shape[1] > 0 => {
+                dots.push(factors(operands));
+                widths.push(operands[0].shape[1]);
+            }
+            Product::Matrix { bits, transposed, operands } if *bits == width => {
+                matrices.push(MatrixProduct { transposed: *transposed, operands });
+            }
+            _ => {}
+        }
+    }
+    // Step 1: a challenge for each column of a table and each row and column of a matrix.
+    let mut challenges = coins.toss().await;
+    let single = Table::consecutive::<Words64<D>>(single);
+    let of_single = challenges.next::<Words64<D>>(single.columns());
+    let claimed = single.corners::<Words64<D>>(&of_single);
+    let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
+    let mut claims: Vec<Claim> =
+        matrices.iter().map(|matrix| matrix.claim::<D>(&mut challenges)).collect();
+    // Step 2: what is missing on the grids of the two tables, in one message.
+    let missing = claimed.missing(single.variables());
+    let local = single.grid_products::<Words64<D>>(&of_single, &missing);
+    let missing_dots = dots.claimed.missing(dots.table.variables());
+    let local_dots = dots.table.grid_products::<Words64<D>>(&dots.challenges, &missing_dots);
+    let both = [&local[..], &local_dots[..]].concat().into();
+    let computed = <Words64<D>>::reshare(&ctx.step("tables"), both).await?;
+    let (computed, computed_dots) = computed.split_at(local.len());
+    // Step 3: one claim, at a random point and with random coefficients.
+    let mut random = coins.toss().await;
+    let at = random.next::<Words64<D>>(single.variables());
+    let at_dots = random.next::<Words64<D>>(dots.table.variables());
+    for claim in &mut claims {
+        claim.scale::<Words64<D>>(random.next::<Words64<D>>(1)[0]);
+    }
+    let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
+    let factor = random.next::<Words64<D>>(1)[0];
+    claims.push(single.claim::<Words64<D>>(&of_single, values, &at, factor));
+    let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
+    let factor = random.next::<Words64<D>>(1)[0];
+    claims.push(dots.table.claim::<Words64<D>>(&dots.challenges, values, &at_dots, factor));
+    compress::<Words64<D>, S>(ctx, coins, sum::<Words64<D>>(claims)).await
+}
+
+/// Inner products of columns: a table in which all columns that belong to one column of a
+/// matrix have its challenge, and of which the sum of all corners is claimed.
+struct DotTable<'a> {
+    table: Table<'a>,
+    challenges: Vec<u64>,
+    claimed: Known,
+}
+
+impl<'a> DotTable<'a> {
+    fn new<const D: usize>(
+        factors: Vec<Factors<'a>>,
+        widths: &[usize],
+        next: &mut impl FnMut(usize) -> Vec<u64>,
+    ) -> DotTable<'a> {
+        let mut sum = Shared::zeroed(D);
+        let products: Vec<[&[u64]; 2]> = factors.iter().map(|f| f.z).collect();
+        let table = Table::aligned::<Words64<D>>(factors, widths);
+        let mut challenges = Vec::with_capacity(table.columns());
+        for (source, (z, width)) in products.iter().zip(widths).enumerate() {
+            let of_columns = next(*width);
+            <Words64<D>>::weigh(&mut sum.first, z[0], &of_columns);
+            <Words64<D>>::weigh(&mut sum.second, z[1], &of_columns);
+            challenges.extend(of_columns.repeat(table.span(source) / width));
+        }
+        DotTable { table, challenges, claimed: Known::Sum(sum) }
+    }
+}
+
+/// The sum of claims, as one inner product of all vectors side by side.
+fn sum<A: Algebra>(claims: Vec<Claim>) -> Claim {
+    let mut z = Shared::zeroed(A::WIDTH);
+    claims.iter().for_each(|claim| z.combine(&claim.z, A::add));
+    let (x, y): (Vec<Shared>, Vec<Shared>) =
+        claims.into_iter().map(|claim| (claim.x, claim.y)).unzip();
+    Claim { x: Shared::concat(&x), y: Shared::concat(&y), z }
+}

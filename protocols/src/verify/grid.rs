@@ -1,0 +1,128 @@
+//! Polynomials of degree two in each of a few variables, as values on a grid.
+//!
+//! `2^v` vectors `x_a`, numbered by bits, become one multilinear polynomial with `X(a) =
+//! x_a`. A product of two such has degree two in each variable and is given by its values
+//! on `{0, 1, oo}^v`, where the value at infinity is the leading coefficient: for one
+//! variable, `p(t) = p(0) (1 - t) + p(1) t + p(oo) (t^2 - t)`. These points need no
+//! extension, so the `3^v` vectors on the grid stay in the base ring, as in Karatsuba's
+//! multiplication.
+//!
+//! Points are numbered in base 3, the digit 2 standing for infinity; the first variable
+//! is the highest digit, and the highest bit of `a`.
+
+use super::algebra::Algebra;
+use super::shared::Shared;
+use mpc_core::share::Words;
+
+/// Number of points.
+pub fn points(variables: usize) -> usize {
+    3usize.pow(variables as u32)
+}
+
+/// The points whose digits are bits, in the order of `a`.
+pub fn corners(variables: usize) -> Vec<usize> {
+    let ternary = |a: usize| (0..variables).rev().fold(0, |point, bit| 3 * point + (a >> bit & 1));
+    (0..1 << variables).map(ternary).collect()
+}
+
+/// The multilinear polynomial with the given `2^v` corners, at all points of the grid.
+pub fn expand<A: Algebra>(corners: Words, variables: usize) -> Words {
+    let mut values = corners;
+    let mut done = 1;
+    for _ in 0..variables {
+        let half = values.len() / done / 2;
+        let mut next = Words::zeroed(3 * half * done);
+        for (pair, out) in values.chunks_exact(2 * half).zip(next.chunks_exact_mut(3 * half)) {
+            out[..2 * half].copy_from_slice(pair);
+            out[2 * half..].copy_from_slice(&pair[half..]);
+            A::sub(&mut out[2 * half..], &pair[..half]);
+        }
+        values = next;
+        done *= 3;
+    }
+    values
+}
+
+/// The polynomial with the given values on the grid, at `at`: one element of the extension.
+pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
+    for &r in at {
+        let element = A::embed(r);
+        let mut bow = A::mul(&element, &element);
+        A::sub(&mut bow, &element);
+        values.update(|values| {
+            let third = values.len() / 3;
+            let (line, leading) = values.split_at_mut(2 * third);
+            let (low, high) = line.split_at_mut(third);
+            A::fold(low, high, r);
+            for (low, x) in low.chunks_exact_mut(A::WIDTH).zip(leading.chunks_exact(A::WIDTH)) {
+                A::add(low, &A::mul(x, &bow));
+            }
+            *values = low.to_vec().into();
+        });
+    }
+    values
+}
+
+/// The weights of the corners in the value at `at`, each times `factor`.
+pub fn weights<A: Algebra>(at: &[u64], factor: u64) -> Vec<u64> {
+    let mut weights = vec![A::embed(factor)];
+    for &r in at {
+        let r = A::embed(r);
+        weights = weights
+            .into_iter()
+            .flat_map(|weight| {
+                let high = A::mul(&weight, &r);
+                let mut low = weight;
+                A::sub(&mut low, &high);
+                [low, high]
+            })
+            .collect();
+    }
+    weights.concat()
+}
+
+/// What is known of the values at the corners, up to an error of whoever provided it.
+pub enum Known {
+    /// Each of them.
+    Corners(Shared),
+    /// Their sum: one element.
+    Sum(Shared),
+}
+
+impl Known {
+    /// The points whose values the parties have to compute, in order.
+    pub fn missing(&self, variables: usize) -> Vec<usize> {
+        let corners = corners(variables);
+        let given = match self {
+            Known::Corners(_) => &corners[..],
+            Known::Sum(_) => &corners[corners.len() - 1..],
+        };
+        (0..points(variables)).filter(|point| !given.contains(point)).collect()
+    }
+
+    /// The values at all points, from those at the missing ones.
+    pub fn complete<A: Algebra>(&self, variables: usize, computed: &Shared) -> Shared {
+        let place = |values: &mut [u64], points: &[usize], from: &[u64]| {
+            for (point, x) in points.iter().zip(from.chunks_exact(A::WIDTH)) {
+                values[point * A::WIDTH..][..A::WIDTH].copy_from_slice(x);
+            }
+        };
+        let (corners, missing) = (corners(variables), self.missing(variables));
+        let mut values = Shared::zeroed(points(variables) * A::WIDTH);
+        values.combine(computed, |values, computed| place(values, &missing, computed));
+        match self {
+            Known::Corners(given) => {
+                values.combine(given, |values, given| place(values, &corners, given));
+            }
+            Known::Sum(sum) => values.combine(sum, |values, sum| {
+                let (last, others) = corners.split_last().expect("a grid has corners");
+                let mut rest = sum.to_vec();
+                for corner in others {
+                    A::sub(&mut rest, &values[corner * A::WIDTH..][..A::WIDTH]);
+                }
+                place(values, &[*last], &rest);
+            }),
+        }
+        values
+    }
+}

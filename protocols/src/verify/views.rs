@@ -1,0 +1,100 @@
+//! Comparing what the parties saw.
+
+use crate::wire::{pack_words, unpack_words};
+use mpc_core::ctx::{Ctx, Message, Received};
+use mpc_core::error::{Error, FailedCheck, Misbehaviour, Result};
+use mpc_core::party::PartyId;
+use mpc_core::security::Security;
+use mpc_core::share::Words;
+use sha2::{Digest, Sha256};
+
+/// An abort at the step of `ctx`.
+pub(crate) fn abort<S: Security>(ctx: &Ctx<S>, kind: FailedCheck) -> Error {
+    Error::Abort { step: ctx.path().to_string(), kind }
+}
+
+/// Sends one message to both peers and takes one of the same length from each.
+async fn exchange_with_both<S: Security>(ctx: &Ctx<S>, message: &[u8]) -> Received {
+    ctx.exchange(Message {
+        to_prev: message.to_vec(),
+        to_next: message.to_vec(),
+        expect_prev: message.len(),
+        expect_next: message.len(),
+    })
+    .await
+}
+
+/// Goes on only when both peers are here and have the same digest: a barrier. All earlier
+/// messages of an honest peer have been sent, and what it was to receive has arrived.
+///
+/// # Cost
+/// One round; 32 bytes to each peer.
+///
+/// # Errors
+/// `Abort` with `ViewMismatch` when a digest differs.
+pub async fn agree<S: Security>(ctx: &Ctx<S>, digest: &[u8; 32]) -> Result<()> {
+    let theirs = exchange_with_both(ctx, digest).await;
+    if theirs.from_prev != digest || theirs.from_next != digest {
+        return Err(abort(ctx, FailedCheck::ViewMismatch));
+    }
+    Ok(())
+}
+
+/// What a party says at the end of a check.
+const VERDICTS: [(u8, Option<FailedCheck>); 3] =
+    [(0x5a, None), (0x11, Some(FailedCheck::ViewMismatch)), (0xee, Some(FailedCheck::Product))];
+
+/// Tells both peers how a check ended here, and goes on only if it passed everywhere.
+///
+/// # Cost
+/// One round; one byte to each peer.
+///
+/// # Errors
+/// `Abort` when any party says so, `PeerMisbehaved` when a peer says something else.
+pub async fn confirm<S: Security>(ctx: &Ctx<S>, verdict: Option<FailedCheck>) -> Result<()> {
+    let said = VERDICTS.iter().filter(|(_, kind)| *kind == verdict).map(|(byte, _)| *byte);
+    let theirs = exchange_with_both(ctx, &said.collect::<Vec<u8>>()).await;
+    if let Some(kind) = verdict {
+        return Err(abort(ctx, kind));
+    }
+    let party = ctx.party();
+    for (peer, said) in [(party.prev(), theirs.from_prev), (party.next(), theirs.from_next)] {
+        match VERDICTS.iter().find(|(byte, _)| said == [*byte]) {
+            Some((_, None)) => {}
+            Some((_, Some(kind))) => return Err(abort(ctx, *kind)),
+            None => return Err(unknown_verdict(ctx, peer)),
+        }
+    }
+    Ok(())
+}
+
+fn unknown_verdict<S: Security>(ctx: &Ctx<S>, peer: PartyId) -> Error {
+    let kind = Misbehaviour::Malformed("an unknown verdict");
+    Error::PeerMisbehaved { peer, step: ctx.path().to_string(), kind }
+}
+
+/// Gets the component that this party lacks from the next party and a digest of it from
+/// the previous one; `None` if they do not fit. One of the two is honest.
+///
+/// # Cost
+/// One round; `width` bits a word and 32 bytes, per party.
+///
+/// # Errors
+/// `PeerMisbehaved` when a message is malformed.
+pub async fn third_component<S: Security>(
+    ctx: &Ctx<S>,
+    first: &[u64],
+    second: &[u64],
+    width: u32,
+) -> Result<Option<Words>> {
+    let to_prev = pack_words(second, width);
+    let expect_next = to_prev.len();
+    // P_{i+1} lacks x_i.
+    let to_next = Sha256::digest(pack_words(first, width)).to_vec();
+    let expect_prev = to_next.len();
+    let received = ctx.exchange(Message { to_prev, to_next, expect_prev, expect_next }).await;
+    let next = ctx.party().next();
+    let third = unpack_words(ctx, next, &received.from_next, first.len(), width)?;
+    let same = Sha256::digest(&received.from_next)[..] == received.from_prev[..];
+    Ok(same.then_some(third))
+}
