@@ -7,6 +7,7 @@ use crate::digest::{Canonical, Digest};
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use crate::identity::{Card, Name, Role};
+use mpc_core::net::tls::Fingerprint;
 use mpc_core::party::PartyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -204,7 +205,7 @@ impl Consortium {
     }
 
     /// The participant that presents a certificate with this fingerprint.
-    pub fn by_fingerprint(&self, fingerprint: &Digest) -> Option<Participant<'_>> {
+    pub fn by_fingerprint(&self, fingerprint: &Fingerprint) -> Option<Participant<'_>> {
         self.participants().find(|p| p.card().certificate().fingerprint() == *fingerprint)
     }
 
@@ -360,6 +361,6 @@ pub(crate) mod tests {
         let member = &consortium.members()[0];
         let found = consortium.by_fingerprint(&member.card.certificate().fingerprint());
         assert_eq!(found, Some(Participant::Member(member)));
-        assert_eq!(consortium.by_fingerprint(&Digest([0; 32])), None);
+        assert_eq!(consortium.by_fingerprint(&Fingerprint([0; 32])), None);
     }
 }

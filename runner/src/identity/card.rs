@@ -4,6 +4,7 @@ use super::{Certificate, IdentityError, Name, Role};
 use crate::digest::{Canonical, Digest};
 use crate::files;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use mpc_core::net::tls::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ struct CardText {
     role: Role,
     verifying_key: String,
     encryption_key: String,
-    fingerprint: Digest,
+    fingerprint: Fingerprint,
     signature: String,
     certificate: String,
 }

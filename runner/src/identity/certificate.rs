@@ -1,9 +1,9 @@
 //! TLS certificates: self-signed, pinned by fingerprint, never chained to an authority.
 
 use super::{IdentityError, Name};
-use crate::digest::Digest;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::{SignedDuration, Timestamp};
+use mpc_core::net::tls::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519, date_time_ymd};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct Certificate {
 
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Certificate({})", self.fingerprint().short())
+        write!(f, "Certificate({})", self.fingerprint())
     }
 }
 
@@ -123,9 +123,9 @@ impl Certificate {
         &self.der
     }
 
-    /// SHA-256 of the DER encoding: what a peer pins.
-    pub fn fingerprint(&self) -> Digest {
-        Digest::of_bytes(&self.der)
+    /// What a peer pins.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.der)
     }
 
     /// From when until when it is accepted.

@@ -13,11 +13,11 @@ pub use card::Card;
 pub use certificate::{Certificate, DEFAULT_VALIDITY_DAYS, Validity};
 pub use name::{BadName, Name};
 
-use crate::digest::Digest;
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::SigningKey;
+use mpc_core::net::tls::{Fingerprint, TlsIdentity};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -83,9 +83,9 @@ pub enum IdentityError {
         /// Whose card it is.
         name: Name,
         /// Fingerprint in the card.
-        stated: Digest,
+        stated: Fingerprint,
         /// Fingerprint of the certificate in the card.
-        actual: Digest,
+        actual: Fingerprint,
     },
     /// The card was altered after it was signed.
     #[error("{0}: the signature of the card does not verify; it was altered")]
@@ -275,9 +275,10 @@ impl Identity {
         &self.decryption_key
     }
 
-    /// The private key of the TLS certificate.
-    pub fn tls_key(&self) -> PrivatePkcs8KeyDer<'_> {
-        PrivatePkcs8KeyDer::from(self.tls_key.as_slice())
+    /// Certificate and private key for TLS.
+    pub fn tls_identity(&self) -> TlsIdentity {
+        let key = PrivatePkcs8KeyDer::from(self.tls_key.to_vec());
+        TlsIdentity::new(self.card.certificate().der().clone(), key.into())
     }
 }
 

@@ -16,7 +16,7 @@ fn a_saved_identity_loads_again_and_its_card_verifies() {
     assert_eq!(loaded.card(), made.card());
     assert_eq!(loaded.signing_key(), made.signing_key());
     assert_eq!(loaded.decryption_key().as_bytes(), made.decryption_key().as_bytes());
-    assert_eq!(loaded.tls_key(), made.tls_key());
+    assert_eq!(loaded.tls_key, made.tls_key);
     assert_eq!(&Card::load(&files.card).unwrap(), made.card());
 }
 

@@ -8,7 +8,7 @@ use mpc_core::party::PartyId;
 use std::path::{Path, PathBuf};
 
 /// The end of a share file's name.
-const EXTENSION: &str = "tercet";
+pub const SHARE_FILE_EXTENSION: &str = "tercet";
 
 /// A share file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct WrittenFile {
 
 /// Where the share file of a party lies: `DIR/NAME.party0.tercet`.
 pub fn share_file_path(dir: &Path, name: &Name, party: PartyId) -> PathBuf {
-    dir.join(format!("{name}.party{}.{EXTENSION}", party.index()))
+    dir.join(format!("{name}.party{}.{SHARE_FILE_EXTENSION}", party.index()))
 }
 
 impl Split<'_> {
