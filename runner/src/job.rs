@@ -1,0 +1,325 @@
+//! The job: what is trained, on whose data, and who receives the model.
+//!
+//! ```toml
+//! name = "readmission"
+//! receiver = "analyst"
+//! security = "semi-honest"        # the default
+//! reveal = ["model"]              # the default: nothing else is ever opened
+//!
+//! [data]
+//! schema = "schema.toml"          # relative to this file
+//! from = ["hospital-a", "hospital-b"]   # all they submitted for this schema
+//! # sets = ["..."]                # or the data sets with these ids; without either: all
+//!
+//! [model]
+//! layers = [{ dense = 64 }, "relu", { dense = "outputs" }]
+//! loss = "softmax-cross-entropy"
+//!
+//! [training]
+//! epochs = 20
+//! batch = 32
+//! learning_rate = 0.1
+//! ```
+//!
+//! `[model]`, `[training]`, `[features]` and `[precision]` are those of [`nn::spec`].
+
+use crate::digest::{Canonical, Digest};
+use crate::failure::Explain;
+use crate::files::{self, FileError};
+use crate::identity::Name;
+use crate::schema::{Schema, SchemaError};
+use crate::sharefile::DataSetId;
+use nn::spec::{FeatureSpec, ModelSpec, PrecisionSpec, Spec, SpecError, TrainingSpec};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Longest name of a job.
+const MAX_NAME_BYTES: usize = 200;
+/// Most data sets or owners that a job lists.
+const MAX_LISTED: usize = 10_000;
+
+/// Why a job cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The job file is not of the expected form.
+    #[error("{origin}: {reason}")]
+    Malformed {
+        /// The file, or where else the job came from.
+        origin: String,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// Network or training cannot be as specified.
+    #[error("the job is not valid: {0}")]
+    Spec(#[from] SpecError),
+    /// Another rule is broken.
+    #[error("the job is not valid: {0}")]
+    Invalid(String),
+    /// The schema that the job names cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+impl Explain for JobError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            JobError::File(e) => e.hint(),
+            JobError::Schema(e) => e.hint(),
+            JobError::Malformed { .. } | JobError::Spec(_) | JobError::Invalid(_) => {
+                Some("`tercet train --help` shows an example of a job file".into())
+            }
+        }
+    }
+}
+
+/// Against what the computation is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// A party that follows the protocol and tries to learn from what it sees.
+    #[default]
+    SemiHonest,
+}
+
+/// What may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reveal {
+    /// The trained parameters, to the receiver.
+    Model,
+}
+
+/// Which submissions are used; all that follow the schema if neither list is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSelection {
+    /// The schema file.
+    pub schema: PathBuf,
+    /// Owners whose submissions are used; each must have at least one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub from: BTreeSet<Name>,
+    /// Ids of the data sets that are used.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sets: BTreeSet<DataSetId>,
+}
+
+/// A training job, validated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Job {
+    name: String,
+    receiver: Name,
+    security: Security,
+    reveal: BTreeSet<Reveal>,
+    data: DataSelection,
+    #[serde(flatten)]
+    spec: Spec,
+}
+
+/// The file before validation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: String,
+    receiver: Name,
+    #[serde(default)]
+    security: Security,
+    #[serde(default = "model_only")]
+    reveal: BTreeSet<Reveal>,
+    data: DataSelection,
+    model: ModelSpec,
+    training: TrainingSpec,
+    #[serde(default)]
+    features: FeatureSpec,
+    #[serde(default)]
+    precision: PrecisionSpec,
+}
+
+fn model_only() -> BTreeSet<Reveal> {
+    BTreeSet::from([Reveal::Model])
+}
+
+impl Job {
+    /// Loads a job file and the schema that it names.
+    ///
+    /// # Errors
+    /// When either cannot be read or is not valid.
+    pub fn load(path: &Path) -> Result<(Job, Schema), JobError> {
+        let job = Job::from_toml(&files::read_text(path)?, &path.display().to_string())?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let schema = Schema::load(&base.join(&job.data.schema))?;
+        Ok((job, schema))
+    }
+
+    /// Reads a job from the text of its file; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// When the text is malformed or the job not valid.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Job, JobError> {
+        let raw: Raw = toml::from_str(text).map_err(|e| JobError::Malformed {
+            origin: origin.to_owned(),
+            reason: e.to_string(),
+        })?;
+        let Raw { name, receiver, security, reveal, data, model, training, features, precision } =
+            raw;
+        let spec = Spec { model, training, features, precision };
+        let job = Job { name, receiver, security, reveal, data, spec };
+        job.validate()?;
+        Ok(job)
+    }
+
+    fn validate(&self) -> Result<(), JobError> {
+        self.spec.validate()?;
+        let invalid = |reason: String| Err(JobError::Invalid(reason));
+        if self.name.is_empty() || self.name.len() > MAX_NAME_BYTES {
+            return invalid(format!("its name must have 1 to {MAX_NAME_BYTES} bytes"));
+        }
+        if !self.reveal.contains(&Reveal::Model) {
+            return invalid("`reveal` must list \"model\": nothing else can be trained for".into());
+        }
+        if !self.data.from.is_empty() && !self.data.sets.is_empty() {
+            return invalid("give `from` or `sets`, not both".into());
+        }
+        if self.data.from.len().max(self.data.sets.len()) > MAX_LISTED {
+            return invalid(format!("more than {MAX_LISTED} data sets or owners are listed"));
+        }
+        Ok(())
+    }
+
+    /// The job as a TOML file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a job is plain fields")
+    }
+
+    /// Name of the job, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The member who may fetch the model.
+    pub fn receiver(&self) -> &Name {
+        &self.receiver
+    }
+
+    /// Against what the computation is protected.
+    pub fn security(&self) -> Security {
+        self.security
+    }
+
+    /// Which submissions are used.
+    pub fn data(&self) -> &DataSelection {
+        &self.data
+    }
+
+    /// Network, training, feature scaling and precision.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What identifies the job: all of its content and that of its schema.
+    ///
+    /// Where the schema file lies, comments and formatting do not matter.
+    pub fn digest(&self, schema: &Schema) -> Digest {
+        let spec = toml::to_string(&self.spec).expect("a specification is plain fields");
+        let security = match self.security {
+            Security::SemiHonest => "semi-honest",
+        };
+        Canonical::new("tercet/job/1")
+            .text(&self.name)
+            .text(self.receiver.as_str())
+            .text(security)
+            .list(self.reveal.iter(), |to, reveal| match reveal {
+                Reveal::Model => to.text("model"),
+            })
+            .list(self.data.from.iter(), |to, owner| to.text(owner.as_str()))
+            .list(self.data.sets.iter(), |to, set| to.bytes(&set.0))
+            .text(&spec)
+            .bytes(&schema.digest().0)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: &str = r#"
+        name = "readmission"
+        receiver = "analyst"
+        [data]
+        schema = "schema.toml"
+        from = ["hospital-b", "hospital-a"]
+        [model]
+        layers = [{ dense = 8 }, "relu", { dense = "outputs" }]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 16
+        learning_rate = 0.1
+    "#;
+
+    const SCHEMA: &str = r#"
+        version = 1
+        [label]
+        kind = "class"
+        name = "y"
+        classes = ["no", "yes"]
+        [[columns]]
+        kind = "numeric"
+        name = "age"
+        min = 0.0
+        max = 100.0
+    "#;
+
+    fn job(text: &str) -> Job {
+        Job::from_toml(text, "job.toml").unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        Job::from_toml(text, "job.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_the_careful_ones_and_the_file_is_reversible() {
+        let job = job(JOB);
+        assert_eq!(job.security(), Security::SemiHonest);
+        assert_eq!(job.reveal, model_only());
+        assert_eq!(self::job(&job.to_toml()), job);
+    }
+
+    #[test]
+    fn the_digest_is_of_the_content() {
+        let schema = Schema::from_toml(SCHEMA).unwrap();
+        let base = job(JOB).digest(&schema);
+        let same = JOB
+            .replace("\"hospital-b\", \"hospital-a\"", "\"hospital-a\", \"hospital-b\"")
+            .replace("\"schema.toml\"", "\"other/place.toml\" # comment");
+        assert_eq!(job(&same).digest(&schema), base);
+        for (old, new) in [
+            ("readmission", "other"),
+            ("\"analyst\"", "\"hospital-a\""),
+            ("epochs = 2", "epochs = 3"),
+            ("dense = 8", "dense = 9"),
+            ("\"hospital-b\", ", ""),
+        ] {
+            assert_ne!(job(&JOB.replace(old, new)).digest(&schema), base, "{new}");
+        }
+        let other = Schema::from_toml(&SCHEMA.replace("100.0", "120.0")).unwrap();
+        assert_ne!(job(JOB).digest(&other), base);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(refusal(&JOB.replace("epochs = 2", "epochs = 0")).contains("training.epochs"));
+        assert!(refusal(&JOB.replace("[data]", "surprise = 1\n[data]")).contains("surprise"));
+        assert!(refusal(&format!("reveal = []\n{JOB}")).contains("reveal"));
+        let both = JOB.replace("[model]", "sets = [\"00112233445566778899aabbccddeeff\"]\n[model]");
+        assert!(refusal(&both).contains("not both"));
+        let malicious = format!("security = \"malicious\"\n{JOB}");
+        assert!(refusal(&malicious).contains("semi-honest"));
+    }
+}
