@@ -1,5 +1,243 @@
 //! A party's node: one process that listens, keeps submissions and runs sessions.
 
 mod config;
+mod requests;
+mod server;
+mod submit;
 
-pub use config::{Limits, LogFormat, NodeConfig};
+pub use config::{ConfigError, Limits, LogFormat, NodeConfig};
+pub use server::{ServeError, Server};
+
+use crate::consortium::{Consortium, ConsortiumError};
+use crate::control::{Dialer, SessionEnd};
+use crate::failure::Explain;
+use crate::identity::{Identity, IdentityError, Name};
+use crate::session::{Cancel, Rendezvous};
+use crate::store::{Store, StoreError};
+use jiff::Timestamp;
+use mpc_core::net::SessionId;
+use mpc_core::party::PartyId;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The identity cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The consortium file cannot be used.
+    #[error(transparent)]
+    Consortium(#[from] ConsortiumError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The identity is not that of the party in the consortium file.
+    #[error("{party} of the consortium is {listed}, but the identity is {found}")]
+    NotThisParty {
+        /// The party that the configuration names.
+        party: PartyId,
+        /// Its name in the consortium file.
+        listed: Name,
+        /// Name of the identity.
+        found: Name,
+    },
+    /// The consortium file lists another certificate than the identity has.
+    #[error("the consortium file lists another certificate of {0} than the key file has")]
+    OtherCertificate(Name),
+    /// The certificate is not valid now.
+    #[error("the certificate of {name} is valid from {from} to {until}, which is not now")]
+    CertificateDates {
+        /// Whose certificate it is.
+        name: Name,
+        /// First instant.
+        from: Timestamp,
+        /// Last instant.
+        until: Timestamp,
+    },
+}
+
+impl Explain for StartError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            StartError::Identity(e) => e.hint(),
+            StartError::Consortium(e) => e.hint(),
+            StartError::Store(e) => e.hint(),
+            StartError::NotThisParty { .. } => {
+                Some("check `party` and `identity` in party.toml".into())
+            }
+            StartError::OtherCertificate(_) => Some(
+                "after a renewal, put the new card into consortium.toml at every participant"
+                    .into(),
+            ),
+            StartError::CertificateDates { .. } => {
+                Some("renew it with: tercet keygen --renew NAME.key".into())
+            }
+        }
+    }
+}
+
+/// Everything that the tasks of a node share.
+#[derive(Debug)]
+pub struct Node {
+    /// The configuration.
+    pub config: NodeConfig,
+    /// The consortium.
+    pub consortium: Consortium,
+    /// The party's identity.
+    pub identity: Identity,
+    /// What is kept on the disk.
+    pub store: Store,
+    /// Where links of peers and sessions meet.
+    pub rendezvous: Rendezvous,
+    /// Raised when the node stops.
+    pub stopping: Cancel,
+    /// When the node started.
+    pub started: Timestamp,
+    uploading: Mutex<BTreeSet<Name>>,
+    running: Mutex<HashMap<SessionId, Running>>,
+}
+
+/// A session that runs, or has just ended and is being noted down.
+#[derive(Debug, Default)]
+struct Running {
+    cancel: Cancel,
+    end: Option<SessionEnd>,
+}
+
+impl Node {
+    /// Loads everything that a configuration names and checks that it fits together.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open(config: NodeConfig) -> Result<Arc<Node>, StartError> {
+        let identity = Identity::load(&config.identity)?;
+        let consortium = Consortium::load(&config.consortium)?;
+        let listed = &consortium.party(config.party).card;
+        if !listed.same_identity(identity.card()) {
+            return Err(StartError::NotThisParty {
+                party: config.party,
+                listed: listed.name().clone(),
+                found: identity.name().clone(),
+            });
+        }
+        if listed.certificate() != identity.card().certificate() {
+            return Err(StartError::OtherCertificate(listed.name().clone()));
+        }
+        let validity = listed.certificate().validity();
+        if !validity.contains(Timestamp::now()) {
+            let (name, from, until) = (listed.name().clone(), validity.from, validity.until);
+            return Err(StartError::CertificateDates { name, from, until });
+        }
+        let store = Store::open(&config.data_dir, identity.card())?;
+        Ok(Arc::new(Node {
+            config,
+            consortium,
+            identity,
+            store,
+            rendezvous: Rendezvous::default(),
+            stopping: Cancel::default(),
+            started: Timestamp::now(),
+            uploading: Mutex::default(),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// Which party this node is.
+    pub fn party(&self) -> PartyId {
+        self.config.party
+    }
+
+    /// Dials other parties as this one.
+    pub fn dialer(&self) -> Dialer<'_> {
+        Dialer::new(&self.consortium, &self.identity, self.config.limits.client_timeout())
+    }
+
+    /// Reserves the upload of a member until the guard is dropped; one at a time.
+    pub fn reserve_upload(&self, owner: &Name) -> Option<UploadGuard<'_>> {
+        let free = lock(&self.uploading).insert(owner.clone());
+        free.then(|| UploadGuard { node: self, owner: owner.clone() })
+    }
+
+    /// Registers a session that begins; `None` when it runs already.
+    pub fn enter_session(&self, session: SessionId) -> Option<SessionGuard<'_>> {
+        let cancel = Cancel::default();
+        match lock(&self.running).entry(session) {
+            std::collections::hash_map::Entry::Occupied(_) => None,
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(Running { cancel: cancel.clone(), end: None });
+                Some(SessionGuard { node: self, session, cancel })
+            }
+        }
+    }
+
+    /// How a session ended that has not been noted down yet.
+    pub fn provisional_end(&self, session: SessionId) -> Option<SessionEnd> {
+        lock(&self.running).get(&session)?.end.clone()
+    }
+
+    /// How many sessions run.
+    pub fn running_sessions(&self) -> usize {
+        lock(&self.running).len()
+    }
+
+    /// Asks all sessions to end, and everything that waits to give up.
+    pub fn stop(&self) {
+        self.stopping.raise();
+        let running = lock(&self.running);
+        running.values().for_each(|session| session.cancel.raise());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half-done under these locks, so a panic elsewhere does no harm.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Holds the place of a member's upload.
+#[derive(Debug)]
+pub struct UploadGuard<'a> {
+    node: &'a Node,
+    owner: Name,
+}
+
+impl Drop for UploadGuard<'_> {
+    fn drop(&mut self) {
+        lock(&self.node.uploading).remove(&self.owner);
+    }
+}
+
+/// Holds the place of a session that runs.
+#[derive(Debug)]
+pub struct SessionGuard<'a> {
+    node: &'a Node,
+    session: SessionId,
+    cancel: Cancel,
+}
+
+impl SessionGuard<'_> {
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The request to end the session.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Lets peers ask how the session ended before it is noted down.
+    pub fn announce_end(&self, end: &SessionEnd) {
+        if let Some(running) = lock(&self.node.running).get_mut(&self.session) {
+            running.end = Some(end.clone());
+        }
+    }
+}
+
+impl Drop for SessionGuard<'_> {
+    fn drop(&mut self) {
+        lock(&self.node.running).remove(&self.session);
+        self.node.rendezvous.forget(self.session);
+    }
+}

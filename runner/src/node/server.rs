@@ -1,0 +1,182 @@
+//! Listening: TLS, who it is, and what it wants.
+
+use super::{Node, requests};
+use crate::consortium::Participant;
+use crate::control::{ALPN_CONTROL, ALPN_MPC, ControlError, Framed};
+use crate::failure::Explain;
+use crate::session::{Link, session_of};
+use mpc_core::net::tls::{HandshakeError, peer_fingerprint, server_config};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+/// How long tasks may take to finish when the node stops.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+/// Pause after the system refuses a connection, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a node cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address is taken or not of this machine.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address in the configuration.
+        address: String,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// The certificate and its key cannot be used.
+    #[error("cannot use the certificate of this node: {0}")]
+    Certificate(rustls::Error),
+}
+
+impl Explain for ServeError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            ServeError::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
+                "another process listens there; stop it, or change `listen` in party.toml \
+                 and the address in consortium.toml"
+                    .into(),
+            ),
+            ServeError::Bind { .. } => Some("check `listen` in party.toml".into()),
+            ServeError::Certificate(_) => None,
+        }
+    }
+}
+
+/// A node that listens.
+pub struct Server {
+    node: Arc<Node>,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Server {
+    /// Starts to listen on the configured address.
+    ///
+    /// # Errors
+    /// When the address is taken or cannot be used.
+    pub async fn bind(node: Arc<Node>) -> Result<Server, ServeError> {
+        let address = &node.config.listen;
+        let listener = TcpListener::bind(address.as_str())
+            .await
+            .map_err(|source| ServeError::Bind { address: address.clone(), source })?;
+        let clients: Vec<_> =
+            node.consortium.participants().map(|p| p.card().certificate().fingerprint()).collect();
+        let config =
+            server_config(&node.identity.tls_identity(), clients, &[ALPN_CONTROL, ALPN_MPC])
+                .map_err(ServeError::Certificate)?;
+        Ok(Server { node, listener, acceptor: TlsAcceptor::from(config) })
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` completes; then ends sessions in order.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Server { node, listener, acceptor } = self;
+        let places = Arc::new(Semaphore::new(node.config.limits.max_connections));
+        // Every task holds a sender: when all are gone, so are the tasks.
+        let (alive, mut all_done) = mpsc::channel::<()>(1);
+        tokio::pin!(stop);
+        loop {
+            let (stream, address) = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(e) => {
+                        tracing::warn!(error = %e, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                }
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                tracing::warn!(%address, "too many connections; this one is closed");
+                continue;
+            };
+            let (node, acceptor, alive) = (Arc::clone(&node), acceptor.clone(), alive.clone());
+            tokio::spawn(async move {
+                serve(node, acceptor, stream, address).await;
+                drop((place, alive));
+            });
+        }
+        drop((listener, alive));
+        tracing::info!("stopping");
+        node.stop();
+        if timeout(SHUTDOWN_PATIENCE, all_done.recv()).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+    }
+}
+
+async fn serve(node: Arc<Node>, acceptor: TlsAcceptor, tcp: TcpStream, address: SocketAddr) {
+    if let Err(e) = tcp.set_nodelay(true) {
+        tracing::debug!(%address, error = %e, "cannot set TCP_NODELAY");
+    }
+    let patience = node.config.limits.client_timeout();
+    let tls = match timeout(patience, acceptor.accept(tcp)).await {
+        Ok(Ok(tls)) => tls,
+        Ok(Err(e)) => {
+            let reason = HandshakeError::from(e);
+            tracing::warn!(%address, %reason, "TLS handshake failed");
+            return;
+        }
+        Err(_) => {
+            tracing::warn!(%address, "TLS handshake took too long");
+            return;
+        }
+    };
+    let connection = tls.get_ref().1;
+    let participant = peer_fingerprint(connection)
+        .and_then(|fingerprint| node.consortium.by_fingerprint(&fingerprint));
+    let Some(participant) = participant else {
+        tracing::warn!(%address, "a client without a known certificate got through");
+        return;
+    };
+    let is_link = connection.alpn_protocol() == Some(ALPN_MPC);
+    let name = participant.card().name();
+    let framed = Framed::new(TlsStream::from(tls), patience);
+    let served = if is_link {
+        take_link(&node, framed, participant).await
+    } else {
+        requests::serve(&node, framed, participant).await
+    };
+    match served {
+        Ok(()) => tracing::debug!(%address, client = %name, "served"),
+        Err(ControlError::Closed) => tracing::debug!(%address, client = %name, "client left"),
+        Err(e) => tracing::warn!(%address, client = %name, error = %e, "connection failed"),
+    }
+}
+
+/// Takes a link that a peer dialled, and keeps it until its session comes.
+async fn take_link(
+    node: &Node,
+    mut link: Link,
+    participant: Participant<'_>,
+) -> Result<(), ControlError> {
+    let Participant::Party(peer, _) = participant else {
+        return Err(ControlError::Malformed("a member asked for a link between parties"));
+    };
+    let session = session_of(&mut link).await?;
+    let join_timeout = node.config.limits.connect_timeout();
+    node.rendezvous.arrived(session, peer, link);
+    tokio::select! {
+        () = tokio::time::sleep(join_timeout) => {}
+        () = node.stopping.wait() => {}
+    }
+    node.rendezvous.remove_parked(session, peer);
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! Starting a session at all three parties and following it.
+
+use crate::consortium::Consortium;
+use crate::control::{
+    ControlError, Dialer, DuringSession, FaultKind, Framed, Progress, Reason, Refusal, Request,
+    SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
+};
+use crate::digest::Digest;
+use crate::failure::{EXIT_INTERRUPTED, Explain};
+use crate::identity::Identity;
+use mpc_core::net::SessionId;
+use mpc_core::party::PartyId;
+use std::time::Duration;
+use tokio::io::{AsyncRead, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+/// How often the parties hear that the client is there.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long to wait for the other parties when one has reported its end.
+const END_PATIENCE: Duration = Duration::from_secs(30);
+/// Events that wait to be shown.
+const QUEUE: usize = 64;
+
+/// Why a session brought no model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A party cannot be reached; nothing was started.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A party refuses to take part.
+    #[error("{party} refuses: {refusal}")]
+    Refused {
+        /// The party.
+        party: PartyId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The session failed.
+    #[error("{}", told(.reporters, .fault))]
+    Failed {
+        /// The parties that report this fault.
+        reporters: Vec<PartyId>,
+        /// The fault.
+        fault: SessionFault,
+    },
+    /// The session was cancelled.
+    #[error("cancelled; the parties have stopped at step {step}")]
+    Cancelled {
+        /// The step that was reached.
+        step: String,
+    },
+}
+
+fn told(reporters: &[PartyId], fault: &SessionFault) -> String {
+    let reporters: Vec<String> = reporters.iter().map(PartyId::to_string).collect();
+    format!("{} (reported by {})", fault.message, reporters.join(" and "))
+}
+
+impl Explain for TrainError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            TrainError::Control(e) => return e.hint(),
+            TrainError::Refused { refusal, .. } => return refusal.hint(),
+            TrainError::Cancelled { .. } => return None,
+            TrainError::Failed { fault, .. } => match fault.kind {
+                FaultKind::BadJob => "correct the job, or submit the data that it needs",
+                FaultKind::Disagreement => {
+                    "bring the parties to the same job, data, consortium and version"
+                }
+                FaultKind::PeerLost => {
+                    "start that party's node again, look into its log, then train again"
+                }
+                FaultKind::PeerMisbehaved | FaultKind::Abort => {
+                    "do not repeat this before the operators have compared their logs"
+                }
+                FaultKind::Internal => "look into the log of that party's node",
+            },
+        };
+        Some(hint.into())
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            TrainError::Cancelled { .. } => EXIT_INTERRUPTED,
+            _ => crate::failure::EXIT_FAILURE,
+        }
+    }
+}
+
+/// What happens while a session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainEvent {
+    /// All parties agree and compute.
+    Running {
+        /// Digest of what they agreed on.
+        agreement: Digest,
+    },
+    /// All parties have done this batch.
+    Progress(Progress),
+    /// The end was asked for.
+    Cancelling,
+}
+
+/// What a finished session reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainReport {
+    /// The session.
+    pub session: SessionId,
+    /// Digest of what the parties agreed on.
+    pub agreement: Digest,
+    /// What each party measured.
+    pub parties: [SessionStats; 3],
+}
+
+/// What a party said, or that its connection failed.
+type Said = (PartyId, Result<SessionEvent, ControlError>);
+
+/// Trains: starts the session at all parties, follows it, and reports its end.
+///
+/// When `stop` completes, the parties are asked to end the session.
+///
+/// # Errors
+/// See [`TrainError`].
+pub async fn train(
+    consortium: &Consortium,
+    identity: &Identity,
+    patience: Duration,
+    request: &Request,
+    stop: impl Future<Output = ()>,
+    mut on_event: impl FnMut(TrainEvent),
+) -> Result<TrainReport, TrainError> {
+    let Request::Train { session, .. } = *request else {
+        return Err(ControlError::Malformed("not a request to train").into());
+    };
+    let dialer = Dialer::new(consortium, identity, patience);
+    // All three are greeted before any is told to begin.
+    let (a, b, c) = tokio::try_join!(
+        dialer.control(PartyId::P0),
+        dialer.control(PartyId::P1),
+        dialer.control(PartyId::P2)
+    )?;
+    let (said, mut hear) = mpsc::channel(QUEUE);
+    let mut senders = Vec::with_capacity(3);
+    for (party, client) in PartyId::ALL.into_iter().zip([a, b, c]) {
+        let (from_party, to_party) = client.request(request).await?.split();
+        tokio::spawn(listen(party, from_party, said.clone()));
+        senders.push(to_party);
+    }
+    drop(said);
+
+    let mut follow = Follower::default();
+    let mut alive = interval(ALIVE_EVERY);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(stop);
+    let mut stopping = false;
+    while !follow.is_over() {
+        let overdue = follow.deadline;
+        tokio::select! {
+            heard = next(&mut hear, overdue) => match heard {
+                Some((party, said)) => follow.take(party, said, &mut on_event),
+                None => follow.give_up(),
+            },
+            _ = alive.tick() => tell(&mut senders, DuringSession::Alive).await,
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                follow.begin_end();
+                on_event(TrainEvent::Cancelling);
+                tell(&mut senders, DuringSession::Cancel).await;
+            }
+        }
+    }
+    follow.report(session, stopping)
+}
+
+async fn listen(
+    party: PartyId,
+    mut from_party: Framed<impl AsyncRead + Unpin>,
+    said: mpsc::Sender<Said>,
+) {
+    loop {
+        let event = from_party.receive_message().await;
+        let last = matches!(event, Err(_) | Ok(SessionEvent::Ended(_) | SessionEvent::Refused(_)));
+        if said.send((party, event)).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// What is said next, until the deadline.
+async fn next(hear: &mut mpsc::Receiver<Said>, deadline: Option<Instant>) -> Option<Said> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, hear.recv()).await.ok().flatten(),
+        None => hear.recv().await,
+    }
+}
+
+async fn tell(parties: &mut [Framed<WriteHalf<TlsSocket>>], what: DuringSession) {
+    for party in parties {
+        // A party that cannot be told has failed, which its listener reports.
+        let _ = party.send(&what).await;
+    }
+}
+
+/// What the three parties have said so far.
+#[derive(Default)]
+struct Follower {
+    agreements: [Option<Digest>; 3],
+    progress: [Option<Progress>; 3],
+    shown: Option<Progress>,
+    ends: [Option<End>; 3],
+    /// When the parties that have not reported their end are given up.
+    deadline: Option<Instant>,
+}
+
+/// How it ended with one party.
+enum End {
+    Refused(Refusal),
+    Ended(SessionEnd),
+    Lost(String),
+}
+
+impl Follower {
+    fn is_over(&self) -> bool {
+        self.ends.iter().all(Option::is_some)
+    }
+
+    fn begin_end(&mut self) {
+        self.deadline.get_or_insert_with(|| Instant::now() + END_PATIENCE);
+    }
+
+    fn take(
+        &mut self,
+        party: PartyId,
+        said: Result<SessionEvent, ControlError>,
+        on_event: &mut impl FnMut(TrainEvent),
+    ) {
+        let i = party.index();
+        match said {
+            Ok(SessionEvent::Alive) => {}
+            Ok(SessionEvent::Running { agreement }) => {
+                self.agreements[i] = Some(agreement);
+                if self.agreements == [Some(agreement); 3] {
+                    on_event(TrainEvent::Running { agreement });
+                }
+            }
+            Ok(SessionEvent::Progress(progress)) => {
+                self.progress[i] = Some(progress);
+                self.show(on_event);
+            }
+            Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
+            Ok(SessionEvent::Ended(end)) => self.end(party, End::Ended(end)),
+            Err(e) => self.end(party, End::Lost(e.to_string())),
+        }
+    }
+
+    /// Shows how far the slowest party is.
+    fn show(&mut self, on_event: &mut impl FnMut(TrainEvent)) {
+        let [Some(a), Some(b), Some(c)] = self.progress else { return };
+        let slowest = [a, b, c].into_iter().min_by_key(|p| (p.epoch, p.batch));
+        if let Some(progress) = slowest.filter(|_| slowest != self.shown) {
+            self.shown = slowest;
+            on_event(TrainEvent::Progress(progress));
+        }
+    }
+
+    fn end(&mut self, party: PartyId, end: End) {
+        self.ends[party.index()] = Some(end);
+        self.begin_end();
+    }
+
+    fn give_up(&mut self) {
+        for end in self.ends.iter_mut().filter(|end| end.is_none()) {
+            *end = Some(End::Lost("it did not report how the session ended".into()));
+        }
+    }
+
+    /// The outcome, of which the most telling fault is reported.
+    fn report(mut self, session: SessionId, cancelled: bool) -> Result<TrainReport, TrainError> {
+        let mut stats = Vec::with_capacity(3);
+        let mut faults: Vec<(PartyId, SessionFault)> = Vec::new();
+        let mut stopped_at = None;
+        for (party, end) in PartyId::ALL.into_iter().zip(self.ends.each_mut().map(Option::take)) {
+            match end {
+                Some(End::Ended(SessionEnd::Finished(measured))) => stats.push(measured),
+                Some(End::Ended(SessionEnd::Cancelled { step })) => stopped_at = Some(step),
+                Some(End::Ended(SessionEnd::Failed(fault))) => faults.push((party, fault)),
+                Some(End::Refused(refusal)) => {
+                    return Err(TrainError::Refused { party, refusal });
+                }
+                Some(End::Lost(reason)) => {
+                    let message = format!("lost the connection to {party}: {reason}");
+                    let kind = FaultKind::PeerLost;
+                    faults.push((party, SessionFault::new(kind, Some(party), message)));
+                }
+                None => {}
+            }
+        }
+        if let (Ok(parties), Some(agreement)) = (stats.try_into(), self.agreements[0]) {
+            return Ok(TrainReport { session, agreement, parties });
+        }
+        if let Some(step) = stopped_at.or_else(|| cancelled.then(|| "unknown".into())) {
+            return Err(TrainError::Cancelled { step });
+        }
+        Err(most_telling(faults))
+    }
+}
+
+/// The fault that explains the others: of the worst kind, told by the most parties.
+fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
+    let weight = |fault: &SessionFault| match fault.kind {
+        FaultKind::PeerMisbehaved => 6,
+        FaultKind::Abort => 5,
+        FaultKind::Disagreement => 4,
+        FaultKind::Internal => 3,
+        FaultKind::BadJob => 2,
+        // A party that names the step was in the middle of it.
+        FaultKind::PeerLost => u8::from(fault.step.is_some()),
+    };
+    faults.sort_by_key(|(_, fault)| std::cmp::Reverse(weight(fault)));
+    let mut faults = faults.into_iter();
+    let Some((reporter, fault)) = faults.next() else {
+        return ControlError::Malformed("the parties reported no end").into();
+    };
+    let agree = faults.filter(|(_, other)| (other.kind, other.peer) == (fault.kind, fault.peer));
+    let mut reporters: Vec<PartyId> =
+        std::iter::once(reporter).chain(agree.map(|(party, _)| party)).collect();
+    reporters.sort();
+    TrainError::Failed { reporters, fault }
+}
+
+/// The request to train a job in a fresh session.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn request(job: String, schema: String) -> Result<Request, Refusal> {
+    let session = super::fresh_id().map_err(|e| Refusal::new(Reason::Internal, e))?;
+    Ok(Request::Train { session, job, schema })
+}

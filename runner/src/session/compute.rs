@@ -1,0 +1,214 @@
+//! The computation of a session, on a thread of its own.
+//!
+//! Protocols block and run in lock-step, so nothing of this happens inside the
+//! asynchronous runtime.
+
+use super::fault::end_of;
+use super::host::News;
+use super::prepare::Prepared;
+use super::{Link, inputs};
+use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
+use crate::digest::Digest;
+use crate::job::Security;
+use crate::model::{ModelShare, TensorTerms, Terms, tensors};
+use crate::node::Node;
+use getrandom::SysRng;
+use mpc_core::ctx::Ctx;
+use mpc_core::error::Result;
+use mpc_core::exec::{Outcome, Session};
+use mpc_core::net::tls::{TlsStream, TlsTransport};
+use mpc_core::net::{KEY_AGREEMENT_ROUNDS, agree_keys};
+use mpc_core::prss::Prss;
+use mpc_core::ring::Z64;
+use mpc_core::security::{self, SemiHonest};
+use mpc_core::share::{Arith, Fixed, Words};
+use nn::engine::Mpc;
+use nn::seed::Seed;
+use nn::train::{Dataset, Event, TrainedModel, train};
+use protocols::open::open;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// What the thread of a session needs.
+pub(super) struct Work {
+    pub(super) node: Arc<Node>,
+    pub(super) prepared: Prepared,
+    /// To the previous and the next party.
+    pub(super) links: [Link; 2],
+    /// Ends the computation, also one that waits for a peer.
+    pub(super) cancel: Arc<AtomicBool>,
+}
+
+/// What a session leaves at this party.
+pub(super) struct Finished {
+    /// The model share, sealed for the receiver.
+    pub(super) sealed: Vec<u8>,
+    pub(super) stats: SessionStats,
+}
+
+/// Agrees on keys, loads the shares, trains and seals the model share.
+///
+/// # Errors
+/// How the session ended instead.
+pub(super) fn run(
+    work: Work,
+    news: &watch::Sender<News>,
+) -> std::result::Result<Finished, SessionEnd> {
+    let Work { node, prepared, links, cancel } = work;
+    let data = inputs::load(&node, &prepared).map_err(SessionEnd::Failed)?;
+    let mut transport = transport(&node, &prepared, links)
+        .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?
+        .cancel_with(Arc::clone(&cancel));
+    let started = Instant::now();
+    let agreement = prepared.agreement.digest();
+    let keys = agree_keys(&mut transport, &agreement.0, &mut SysRng).map_err(end_of)?;
+    let prss = Prss::new(keys.with_prev.as_bytes(), keys.with_next.as_bytes());
+    drop(keys);
+    let session = Session::new(&mut transport, prss, KEY_AGREEMENT_ROUNDS).cancel_with(cancel);
+    let mut iterations = 0;
+    let observe = |event| {
+        if let Event::Batch(done) = event {
+            iterations += 1;
+            news.send_modify(|news| news.progress = Some(report(done)));
+        }
+        ControlFlow::Continue(())
+    };
+    let (model, outcome) = match prepared.job.security() {
+        Security::SemiHonest => {
+            session.run::<SemiHonest, _, _>(|ctx| train_shared(ctx, &prepared, data, observe))
+        }
+    }
+    .map_err(end_of)?;
+    let stats = SessionStats {
+        seconds: started.elapsed().as_secs_f64(),
+        iterations,
+        traffic: outcome.traffic,
+        peak_rss_bytes: peak_rss_bytes(),
+        pid: std::process::id(),
+        transcript: Digest(outcome.transcript),
+    };
+    let sealed = seal(&node, &prepared, model, &outcome)
+        .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?;
+    Ok(Finished { sealed, stats })
+}
+
+fn report(done: nn::train::Progress) -> Progress {
+    Progress {
+        epoch: done.epoch as u64,
+        epochs: done.epochs as u64,
+        batch: done.batch as u64,
+        batches: done.batches as u64,
+    }
+}
+
+/// Turns the links on which the parties agreed into those on which they compute.
+fn transport(node: &Node, prepared: &Prepared, links: [Link; 2]) -> io::Result<TlsTransport> {
+    let [prev, next]: [io::Result<_>; 2] = links.map(|link| match link.into_inner() {
+        tokio_rustls::TlsStream::Client(stream) => {
+            let (socket, connection) = stream.into_inner();
+            Ok(TlsStream::new(socket.into_std()?, connection))
+        }
+        tokio_rustls::TlsStream::Server(stream) => {
+            let (socket, connection) = stream.into_inner();
+            Ok(TlsStream::new(socket.into_std()?, connection))
+        }
+    });
+    let deadline = node.config.limits.round_timeout();
+    TlsTransport::new(node.party(), prepared.agreement.session, deadline, prev?, next?)
+}
+
+async fn train_shared<S: security::Security>(
+    ctx: Ctx<S>,
+    prepared: &Prepared,
+    data: Dataset<Fixed>,
+    mut observe: impl FnMut(Event) -> ControlFlow<()>,
+) -> Result<TrainedModel<Fixed>> {
+    let seed = match prepared.job.spec().training.seed {
+        Some(number) => Seed::from_number(number),
+        None => joint_seed(&ctx.step("seed")).await?,
+    };
+    let engine = Mpc::new(ctx);
+    train(&engine, &prepared.blueprint, data, &seed, &mut observe).await
+}
+
+/// A public seed that no party can choose: a sharing that nobody knows, opened.
+async fn joint_seed<S: security::Security>(ctx: &Ctx<S>) -> Result<Seed> {
+    let mut draw = ctx.draw();
+    let [mut first, mut second] = [Words::zeroed(4), Words::zeroed(4)];
+    draw.with_prev.fill_words(&mut first);
+    draw.with_next.fill_words(&mut second);
+    let unknown = Arith::<Z64>::from_components([1, 4], first, second);
+    let words = open(ctx, &unknown).await?;
+    let mut seed = [0; 32];
+    for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    Ok(Seed(seed))
+}
+
+/// Seals this party's components of the model for the receiver.
+fn seal(
+    node: &Node,
+    prepared: &Prepared,
+    model: TrainedModel<Fixed>,
+    outcome: &Outcome,
+) -> std::result::Result<Vec<u8>, String> {
+    let Prepared { job, schema, submissions, blueprint, agreement } = prepared;
+    let values: Vec<Fixed> =
+        model.parameters.into_iter().flat_map(|p| [p.weights, p.bias]).collect();
+    let shapes = tensors(blueprint.layers());
+    if !shapes.iter().map(|shape| [shape.rows, shape.columns]).eq(values.iter().map(Fixed::shape)) {
+        return Err("the trained tensors have other shapes than the network".into());
+    }
+    let terms = Terms {
+        job_name: job.name().into(),
+        job: agreement.job,
+        agreement: agreement.digest(),
+        consortium: agreement.consortium,
+        code: agreement.code.clone(),
+        schema: schema.digest(),
+        schema_file: schema.to_toml(),
+        security: job.security(),
+        session: agreement.session,
+        transcript: Digest(outcome.transcript),
+        receiver: job.receiver().clone(),
+        data: agreement.data.clone(),
+        rows: submissions.iter().map(|submission| submission.rows).sum(),
+        spec: job.spec().clone(),
+        tensors: shapes
+            .into_iter()
+            .zip(&values)
+            .map(|(shape, value)| TensorTerms {
+                name: shape.name,
+                rows: shape.rows as u64,
+                columns: shape.columns as u64,
+                scale: value.scale,
+            })
+            .collect(),
+    };
+    let all = |component: fn(&Arith<Z64>) -> &[u64]| {
+        Zeroizing::new(values.iter().flat_map(|v| component(&v.share)).copied().collect())
+    };
+    let share = ModelShare { terms, first: all(Arith::first), second: all(Arith::second) };
+    let receiver = node
+        .consortium
+        .member(job.receiver())
+        .ok_or_else(|| format!("{} is no member of the consortium", job.receiver()))?;
+    share.seal(node.party(), &node.identity, &receiver.card).map_err(|e| e.to_string())
+}
+
+/// Largest resident memory of this process so far, as the kernel reports it; 0 where it does not.
+fn peak_rss_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|value| value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

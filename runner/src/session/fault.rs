@@ -1,0 +1,125 @@
+//! Faults of a session: from the errors of protocols and links, and by inquiry.
+
+use crate::control::{ControlError, FaultKind, SessionEnd, SessionFault};
+use crate::failure::Failure;
+use mpc_core::error::Error;
+use mpc_core::party::PartyId;
+use std::fmt;
+
+impl SessionFault {
+    /// A fault without a step.
+    pub fn new(kind: FaultKind, peer: Option<PartyId>, message: impl fmt::Display) -> Self {
+        SessionFault { kind, peer, step: None, message: message.to_string() }
+    }
+
+    /// The job cannot be run with what is here.
+    pub fn bad_job(reason: impl fmt::Display) -> Self {
+        SessionFault::new(FaultKind::BadJob, None, reason)
+    }
+
+    /// This party could not do its part.
+    pub fn internal(reason: impl fmt::Display) -> Self {
+        SessionFault::new(FaultKind::Internal, None, reason)
+    }
+
+    /// A peer could not be reached, or was lost before the computation began.
+    pub fn unreachable(peer: PartyId, error: &ControlError) -> Self {
+        let message = match error {
+            // These name the party themselves.
+            ControlError::Unreachable { .. } | ControlError::Handshake { .. } => error.to_string(),
+            _ => format!("lost {peer} while the parties connected: {error}"),
+        };
+        SessionFault::new(FaultKind::PeerLost, Some(peer), message)
+    }
+
+    /// Whether the peer that this fault names may know more about it.
+    pub fn lost_peer(&self) -> Option<PartyId> {
+        self.peer.filter(|_| self.kind == FaultKind::PeerLost)
+    }
+}
+
+impl From<Failure> for SessionFault {
+    fn from(failure: Failure) -> Self {
+        match failure.hint {
+            Some(hint) => SessionFault::bad_job(format!("{} ({hint})", failure.message)),
+            None => SessionFault::bad_job(failure.message),
+        }
+    }
+}
+
+/// How a session ends that ends with an error of a protocol.
+pub fn end_of(error: Error) -> SessionEnd {
+    let message = error.to_string();
+    let (kind, peer, step) = match error {
+        Error::Cancelled { step } => return SessionEnd::Cancelled { step },
+        Error::Net { peer, step, .. } => (FaultKind::PeerLost, Some(peer), Some(step)),
+        Error::PeerMisbehaved { peer, step, .. } => {
+            (FaultKind::PeerMisbehaved, Some(peer), Some(step))
+        }
+        Error::Abort { step, .. } => (FaultKind::Abort, None, Some(step)),
+        _ => (FaultKind::Internal, None, None),
+    };
+    SessionEnd::Failed(SessionFault { kind, peer, step, message })
+}
+
+/// What a party reports when a peer that it lost tells how the session ended there.
+///
+/// A peer that gave up because of the third party, or because it was asked to,
+/// knows the cause; one that blames `me` or a mere loss of `me` knows no more.
+pub fn learn(me: PartyId, mine: SessionFault, peer: PartyId, told: &SessionEnd) -> SessionEnd {
+    match told {
+        SessionEnd::Cancelled { step } => SessionEnd::Cancelled { step: step.clone() },
+        SessionEnd::Failed(theirs) if theirs.lost_peer() != Some(me) => {
+            SessionEnd::Failed(SessionFault {
+                kind: theirs.kind,
+                peer: theirs.peer.filter(|&blamed| blamed != me).or(Some(peer)),
+                step: theirs.step.clone().or(mine.step),
+                message: format!("{peer} ended the session: {}", theirs.message),
+            })
+        }
+        SessionEnd::Failed(_) | SessionEnd::Finished(_) => SessionEnd::Failed(mine),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PartyId::{P0, P1, P2};
+    use mpc_core::error::NetFault;
+
+    fn lost(peer: PartyId) -> SessionFault {
+        let error = Error::Net { peer, step: "epoch-1/batch-2".into(), kind: NetFault::Closed };
+        match end_of(error) {
+            SessionEnd::Failed(fault) => fault,
+            end => panic!("{end:?}"),
+        }
+    }
+
+    #[test]
+    fn a_lost_peer_is_named_with_the_step() {
+        let fault = lost(P1);
+        assert_eq!((fault.kind, fault.peer), (FaultKind::PeerLost, Some(P1)));
+        assert_eq!(fault.step.as_deref(), Some("epoch-1/batch-2"));
+        assert_eq!(fault.message, "lost party 1 at step epoch-1/batch-2: it closed the connection");
+    }
+
+    #[test]
+    fn a_peer_that_gave_up_because_of_the_third_names_the_third() {
+        let end = learn(P0, lost(P2), P2, &SessionEnd::Failed(lost(P1)));
+        let SessionEnd::Failed(fault) = end else { panic!("{end:?}") };
+        assert_eq!(fault.peer, Some(P1));
+        assert!(fault.message.starts_with("party 2 ended the session: lost party 1"));
+    }
+
+    #[test]
+    fn a_peer_that_lost_us_as_well_knows_no_more() {
+        let end = learn(P0, lost(P2), P2, &SessionEnd::Failed(lost(P0)));
+        assert_eq!(end, SessionEnd::Failed(lost(P2)));
+    }
+
+    #[test]
+    fn a_peer_that_was_asked_to_stop_makes_it_a_cancellation() {
+        let told = SessionEnd::Cancelled { step: "s".into() };
+        assert_eq!(learn(P0, lost(P2), P2, &told), told);
+    }
+}

@@ -1,0 +1,292 @@
+//! Hosting a session at a party: from the client's request to its last message.
+
+use super::compute::{self, Finished, Work};
+use super::fault::learn;
+use super::links::Connector;
+use super::prepare::{Prepared, prepare};
+use super::{Agreement, Cancel, Link, inquiry};
+use crate::control::{
+    ControlError, DuringSession, Framed, Progress, Reason, Refusal, SessionEnd, SessionEvent,
+    SessionFault,
+};
+use crate::digest::Digest;
+use crate::identity::Name;
+use crate::node::{Node, SessionGuard};
+use crate::store::StoreError;
+use mpc_core::net::SessionId;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsStream;
+
+/// How often the client hears of progress.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// Reports without news after which the client is told that all is well.
+const QUIET_REPORTS: u32 = 20;
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Who asks.
+    pub client: Name,
+    /// The job file.
+    pub job: String,
+    /// The schema file.
+    pub schema: String,
+}
+
+/// What a session has come to, for whoever reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// What the parties agreed on, once they compute.
+    agreement: Option<Digest>,
+    /// The last batch that was done.
+    pub(super) progress: Option<Progress>,
+}
+
+/// Runs a session and reports to the client until it is over.
+///
+/// The session is cancelled when the client asks for it or goes away.
+///
+/// # Errors
+/// When the client could not be told the end.
+pub async fn host(
+    node: Arc<Node>,
+    connection: Framed<TlsStream<TcpStream>>,
+    request: TrainRequest,
+) -> Result<(), ControlError> {
+    let (mut from_client, mut to_client) = connection.split();
+    let Some(guard) = node.enter_session(request.session) else {
+        let refusal = Refusal::new(Reason::SessionUsed, "this session runs already");
+        return to_client.send(&SessionEvent::Refused(refusal)).await;
+    };
+    let cancel = guard.cancel().clone();
+    let listener = tokio::spawn({
+        let cancel = cancel.clone();
+        async move { listen(&mut from_client, &cancel).await }
+    });
+    let (news, mut latest) = watch::channel(News::default());
+    let session = run(&node, &guard, &request, news);
+    tokio::pin!(session);
+    let mut reports = interval(REPORT_EVERY);
+    reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reporter = Reporter::default();
+    let last = loop {
+        tokio::select! {
+            last = &mut session => break last,
+            _ = reports.tick() => {
+                if !cancel.is_raised() && reporter.report(&mut to_client, &mut latest).await.is_err() {
+                    cancel.raise();
+                }
+            }
+        }
+    };
+    listener.abort();
+    let told = to_client.send(&last).await;
+    to_client.close().await;
+    told
+}
+
+/// Hears the client out; silence, a broken connection and a request all end the session.
+async fn listen(from_client: &mut Framed<impl AsyncRead + Unpin>, cancel: &Cancel) {
+    while let Ok(DuringSession::Alive) = from_client.receive_message().await {}
+    cancel.raise();
+}
+
+/// What the client has been told.
+#[derive(Default)]
+struct Reporter {
+    told: News,
+    quiet: u32,
+}
+
+impl Reporter {
+    async fn report(
+        &mut self,
+        to_client: &mut Framed<impl tokio::io::AsyncWrite + Unpin>,
+        latest: &mut watch::Receiver<News>,
+    ) -> Result<(), ControlError> {
+        let news = *latest.borrow_and_update();
+        self.quiet += 1;
+        if let Some(agreement) = news.agreement.filter(|_| self.told.agreement.is_none()) {
+            self.quiet = 0;
+            to_client.send(&SessionEvent::Running { agreement }).await?;
+        }
+        if let Some(progress) = news.progress.filter(|_| news.progress != self.told.progress) {
+            self.quiet = 0;
+            to_client.send(&SessionEvent::Progress(progress)).await?;
+        }
+        self.told = news;
+        if self.quiet >= QUIET_REPORTS {
+            self.quiet = 0;
+            to_client.send(&SessionEvent::Alive).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the session to its end, notes the end down and returns the last message.
+async fn run(
+    node: &Arc<Node>,
+    guard: &SessionGuard<'_>,
+    request: &TrainRequest,
+    news: watch::Sender<News>,
+) -> SessionEvent {
+    let session = request.session;
+    let prepared = {
+        let (node, request) = (Arc::clone(node), request.clone());
+        spawn_blocking(move || prepare(&node, &request)).await
+    };
+    let prepared = prepared.unwrap_or_else(|e| Err(SessionFault::internal(e)));
+    let (prepared, noted) = match prepared {
+        Ok(prepared) => {
+            let noted = blocking(node, {
+                let new = prepared.new_session(request);
+                move |node| node.store.begin_session(&new)
+            });
+            (Ok(prepared), noted.await)
+        }
+        Err(fault) => (Err(fault), Ok(())),
+    };
+    if let Err(e) = noted {
+        let reason = match e {
+            StoreError::SessionUsed(_) => Reason::SessionUsed,
+            _ => Reason::Internal,
+        };
+        return SessionEvent::Refused(Refusal::new(reason, e));
+    }
+    tracing::info!(%session, client = %request.client, "session begins");
+    let end = match prepared {
+        Ok(prepared) => match compute_with_peers(node, guard, prepared, news).await {
+            Ok(finished) => store_model(node, session, finished).await,
+            Err(end) => investigate(node, guard, end).await,
+        },
+        Err(fault) => {
+            let connector = connector(node);
+            tokio::select! {
+                () = connector.decline(session, &fault.message) => {}
+                () = guard.cancel().wait() => {}
+            }
+            SessionEnd::Failed(fault)
+        }
+    };
+    log_end(session, &end);
+    if !matches!(end, SessionEnd::Finished(_)) {
+        let noted = end.clone();
+        if let Err(e) = blocking(node, move |node| node.store.end_session(session, &noted)).await {
+            tracing::error!(%session, error = %e, "cannot note down how the session ended");
+        }
+    }
+    SessionEvent::Ended(end)
+}
+
+fn log_end(session: SessionId, end: &SessionEnd) {
+    match end {
+        SessionEnd::Finished(stats) => tracing::info!(
+            %session,
+            seconds = stats.seconds,
+            iterations = stats.iterations,
+            rounds = stats.traffic.rounds,
+            bytes_sent = stats.traffic.bytes_sent,
+            "session finished"
+        ),
+        SessionEnd::Cancelled { step } => tracing::warn!(%session, step, "session cancelled"),
+        SessionEnd::Failed(fault) => tracing::error!(
+            %session,
+            kind = ?fault.kind,
+            peer = ?fault.peer,
+            step = fault.step,
+            error = fault.message,
+            "session failed"
+        ),
+    }
+}
+
+fn connector(node: &Node) -> Connector<'_> {
+    Connector {
+        party: node.party(),
+        dialer: node.dialer(),
+        rendezvous: &node.rendezvous,
+        patience: node.config.limits.client_timeout(),
+        join_timeout: node.config.limits.connect_timeout(),
+    }
+}
+
+/// Connects, agrees, and computes on a thread of its own.
+async fn compute_with_peers(
+    node: &Arc<Node>,
+    guard: &SessionGuard<'_>,
+    prepared: Prepared,
+    news: watch::Sender<News>,
+) -> Result<Finished, SessionEnd> {
+    let cancel = guard.cancel();
+    let links = tokio::select! {
+        links = connect(node, &prepared.agreement) => links.map_err(SessionEnd::Failed)?,
+        () = cancel.wait() => {
+            return Err(SessionEnd::Cancelled { step: "connecting to the other parties".into() });
+        }
+    };
+    news.send_modify(|news| news.agreement = Some(prepared.agreement.digest()));
+    let (done, result) = oneshot::channel();
+    let work = Work { node: Arc::clone(node), prepared, links, cancel: cancel.flag() };
+    let spawned = std::thread::Builder::new().name("session".into()).spawn(move || {
+        // If nobody waits any more, the result has nobody to go to.
+        let _ = done.send(compute::run(work, &news));
+    });
+    if let Err(e) = spawned {
+        return Err(SessionEnd::Failed(SessionFault::internal(e)));
+    }
+    result.await.unwrap_or_else(|_| {
+        Err(SessionEnd::Failed(SessionFault::internal("the computation failed; see the log")))
+    })
+}
+
+async fn connect(node: &Node, agreement: &Agreement) -> Result<[Link; 2], SessionFault> {
+    connector(node).connect(agreement).await
+}
+
+/// When a peer was lost, asks it how the session ended there, for it may know the cause.
+async fn investigate(node: &Node, guard: &SessionGuard<'_>, end: SessionEnd) -> SessionEnd {
+    guard.announce_end(&end);
+    let SessionEnd::Failed(fault) = end else { return end };
+    if guard.cancel().is_raised() {
+        let step = fault.step.unwrap_or_else(|| "connecting to the other parties".into());
+        return SessionEnd::Cancelled { step };
+    }
+    let Some(peer) = fault.lost_peer() else { return SessionEnd::Failed(fault) };
+    match inquiry::how_ended(node, peer, guard.session()).await {
+        Some(told) => learn(node.party(), fault, peer, &told),
+        None => SessionEnd::Failed(fault),
+    }
+}
+
+async fn store_model(node: &Arc<Node>, session: SessionId, finished: Finished) -> SessionEnd {
+    let Finished { sealed, stats } = finished;
+    let end = SessionEnd::Finished(stats);
+    let stored = blocking(node, {
+        let end = end.clone();
+        move |node| node.store.finish_session(session, &end, &sealed)
+    });
+    match stored.await {
+        Ok(()) => end,
+        Err(e) => SessionEnd::Failed(SessionFault::internal(format!(
+            "the model share cannot be stored: {e}"
+        ))),
+    }
+}
+
+/// Runs work on the store off the asynchronous threads.
+async fn blocking<T: Send + 'static>(
+    node: &Arc<Node>,
+    work: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let node = Arc::clone(node);
+    let panicked = |e: tokio::task::JoinError| StoreError::Damaged(e.to_string());
+    spawn_blocking(move || work(&node)).await.map_err(panicked)?
+}

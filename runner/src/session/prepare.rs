@@ -1,0 +1,99 @@
+//! From a request to what this party offers to compute.
+
+use super::agreement::{Agreement, DataSetDigest};
+use super::host::TrainRequest;
+use crate::CODE_VERSION;
+use crate::control::SessionFault;
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::model;
+use crate::node::Node;
+use crate::schema::Schema;
+use crate::store::{NewSession, StoredSubmission};
+use nn::blueprint::Blueprint;
+
+/// A job that this party can run with what it holds.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) job: Job,
+    pub(super) schema: Schema,
+    /// The submissions in the order in which their rows are used.
+    pub(super) submissions: Vec<StoredSubmission>,
+    pub(super) blueprint: Blueprint,
+    pub(super) agreement: Agreement,
+}
+
+impl Prepared {
+    /// What is noted down of the session.
+    pub(super) fn new_session(&self, request: &TrainRequest) -> NewSession {
+        NewSession {
+            session: request.session,
+            job: self.agreement.job,
+            job_name: self.job.name().to_owned(),
+            client: request.client.clone(),
+            receiver: self.job.receiver().clone(),
+        }
+    }
+}
+
+/// Reads and validates the job and finds its data.
+///
+/// # Errors
+/// A fault of kind `BadJob` when the job is not valid or its data are not here, of
+/// kind `Internal` when the store fails.
+pub(super) fn prepare(node: &Node, request: &TrainRequest) -> Result<Prepared, SessionFault> {
+    let job = Job::from_toml(&request.job, "the job").map_err(Failure::from)?;
+    let schema = Schema::from_toml(&request.schema).map_err(Failure::from)?;
+    if node.consortium.member(job.receiver()).is_none() {
+        let message = format!("its receiver {} is no member of the consortium", job.receiver());
+        return Err(SessionFault::bad_job(message));
+    }
+    let submissions = select(node, &job, &schema)?;
+    let rows: u64 = submissions.iter().map(|submission| submission.rows).sum();
+    let rows = usize::try_from(rows).map_err(SessionFault::bad_job)?;
+    let blueprint = model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)?;
+    let data = submissions.iter().map(|submission| DataSetDigest {
+        id: submission.id,
+        owner: submission.owner.clone(),
+        manifest: submission.manifest,
+    });
+    let agreement = Agreement {
+        session: request.session,
+        code: CODE_VERSION.into(),
+        consortium: node.consortium.digest(),
+        job: job.digest(&schema),
+        schema: schema.digest(),
+        client: request.client.clone(),
+        data: data.collect(),
+    };
+    Ok(Prepared { job, schema, submissions, blueprint, agreement })
+}
+
+/// The submissions that the job asks for, in an order that is the same at all parties.
+fn select(node: &Node, job: &Job, schema: &Schema) -> Result<Vec<StoredSubmission>, SessionFault> {
+    let stored = node.store.submissions(&schema.digest()).map_err(SessionFault::internal)?;
+    let party = node.party();
+    let missing = |what: String| {
+        SessionFault::bad_job(format!("{what} for schema {} at {party}", schema.digest().short()))
+    };
+    let selection = job.data();
+    for owner in &selection.from {
+        if !stored.iter().any(|submission| submission.owner == *owner) {
+            return Err(missing(format!("{owner} has submitted nothing")));
+        }
+    }
+    for id in &selection.sets {
+        if !stored.iter().any(|submission| submission.id == *id) {
+            return Err(missing(format!("there is no data set {id}")));
+        }
+    }
+    let chosen: Vec<StoredSubmission> = stored
+        .into_iter()
+        .filter(|s| selection.from.is_empty() || selection.from.contains(&s.owner))
+        .filter(|s| selection.sets.is_empty() || selection.sets.contains(&s.id))
+        .collect();
+    if chosen.is_empty() {
+        return Err(missing("nothing has been submitted".into()));
+    }
+    Ok(chosen)
+}
