@@ -5,19 +5,24 @@
 
 pub mod cli;
 pub mod consortium;
+pub mod control;
 pub mod digest;
 pub mod encode;
 pub mod envelope;
 pub mod failure;
 pub mod files;
 pub mod identity;
+pub mod job;
 pub mod mnist;
+pub mod model;
 pub mod node;
 pub mod output;
 pub mod random;
 pub mod receipt;
 pub mod schema;
+pub mod session;
 pub mod sharefile;
+pub mod store;
 pub mod table;
 
 /// The version of this code, compared between the parties before a session.

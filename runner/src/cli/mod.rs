@@ -3,9 +3,17 @@
 mod init;
 mod inspect;
 mod keygen;
+mod model;
+mod participant;
+mod party;
 mod schema;
 mod share;
+mod status;
+mod submit;
+mod train;
 mod verify_receipt;
+
+pub use participant::{ParticipantArgs, Participation, block_on};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -35,7 +43,12 @@ enum Command {
     Schema(schema::Args),
     Share(share::Args),
     Inspect(inspect::Args),
+    Party(party::Args),
+    Submit(submit::Args),
     VerifyReceipt(verify_receipt::Args),
+    Train(train::Args),
+    Model(model::Args),
+    Status(status::Args),
 }
 
 impl Command {
@@ -46,7 +59,12 @@ impl Command {
             Command::Schema(args) => schema::run(args, out),
             Command::Share(args) => share::run(args, out),
             Command::Inspect(args) => inspect::run(args, out),
+            Command::Party(args) => party::run(args, out),
+            Command::Submit(args) => submit::run(args, out),
             Command::VerifyReceipt(args) => verify_receipt::run(args, out),
+            Command::Train(args) => train::run(args, out),
+            Command::Model(args) => model::run(args, out),
+            Command::Status(args) => status::run(args, out),
         }
     }
 }

@@ -1,0 +1,73 @@
+//! Options that all commands of a participant have: who it is, and in which consortium.
+
+use crate::consortium::Consortium;
+use crate::control::Dialer;
+use crate::failure::Failure;
+use crate::identity::Identity;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Who asks, and of whom.
+#[derive(clap::Args)]
+pub struct ParticipantArgs {
+    /// The consortium file.
+    #[arg(long, value_name = "FILE", env = "TERCET_CONSORTIUM", default_value = "consortium.toml")]
+    consortium: PathBuf,
+    /// Your secret key file.
+    #[arg(long, value_name = "NAME.key", env = "TERCET_IDENTITY")]
+    identity: PathBuf,
+    /// Seconds to wait for a party that does not answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+}
+
+/// A participant with its consortium, loaded.
+pub struct Participation {
+    /// The consortium.
+    pub consortium: Consortium,
+    /// The participant.
+    pub identity: Identity,
+    /// How long to wait for a party that does not answer.
+    pub patience: Duration,
+}
+
+impl ParticipantArgs {
+    /// Loads both files and checks that the identity belongs to the consortium.
+    pub fn load(&self) -> Result<Participation, Failure> {
+        let consortium = Consortium::load(&self.consortium)?;
+        let identity = Identity::load(&self.identity)?;
+        let name = identity.name();
+        match consortium.by_name(name) {
+            None => Err(Failure::new(format!(
+                "{name} does not take part in consortium \"{}\"",
+                consortium.name()
+            ))
+            .with_hint("use the key file of a participant, or the consortium that lists it")),
+            Some(listed) if !listed.card().same_identity(identity.card()) => {
+                Err(Failure::new(format!("consortium.toml lists other keys of {name}"))
+                    .with_hint("use the key file that belongs to the card in consortium.toml"))
+            }
+            Some(_) => Ok(Participation {
+                consortium,
+                identity,
+                patience: Duration::from_secs(self.timeout),
+            }),
+        }
+    }
+}
+
+impl Participation {
+    /// Dials the parties as this participant.
+    pub fn dialer(&self) -> Dialer<'_> {
+        Dialer::new(&self.consortium, &self.identity, self.patience)
+    }
+}
+
+/// Runs asynchronous work of a command to its end.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(format!("cannot start the runtime: {e}")))?
+        .block_on(work)
+}
