@@ -11,9 +11,12 @@ use std::fmt;
 
 /// Words in a block of the cipher.
 const BLOCK_WORDS: usize = 2;
-/// Blocks enciphered in one go: keeps the counters and the stream in the first-level
-/// cache and is a multiple of what the widest implementation processes in parallel.
-const BULK_BLOCKS: usize = 256;
+/// Blocks enciphered in one go: many enough to hide what a call of the cipher costs,
+/// few enough for the first-level cache, and a multiple of what the widest
+/// implementation does at once.
+const BULK_BLOCKS: usize = 512;
+/// The same for short draws, where clearing the working memory would dominate.
+const FEW_BLOCKS: usize = 64;
 
 /// A keystream that two holders of the same key read in step.
 ///
@@ -52,9 +55,9 @@ impl Prg {
 
     /// Overwrites `out` with pseudorandom bytes.
     pub fn fill_bytes(&mut self, out: &mut [u8]) {
-        let mut stream = Stream([[0; 16]; BULK_BLOCKS]);
+        let mut stream = Stream::<BULK_BLOCKS>::new();
         for chunk in out.chunks_mut(BULK_BLOCKS * 16) {
-            let blocks = self.next_blocks(&mut stream, chunk.len().div_ceil(16));
+            let blocks = self.next_blocks(&mut stream.0[..chunk.len().div_ceil(16)]);
             chunk.copy_from_slice(&blocks.as_flattened()[..chunk.len()]);
         }
     }
@@ -62,9 +65,19 @@ impl Prg {
     /// Reads the stream as little-endian words and combines them with those of `acc`.
     #[inline(always)]
     fn combine(&mut self, acc: &mut [u64], op: impl Fn(&mut u64, u64)) {
-        let mut stream = Stream([[0; 16]; BULK_BLOCKS]);
-        for chunk in acc.chunks_mut(BULK_BLOCKS * BLOCK_WORDS) {
-            let blocks = self.next_blocks(&mut stream, chunk.len().div_ceil(BLOCK_WORDS));
+        if acc.len() <= FEW_BLOCKS * BLOCK_WORDS {
+            self.combine_by::<FEW_BLOCKS>(acc, op);
+        } else {
+            self.combine_by::<BULK_BLOCKS>(acc, op);
+        }
+    }
+
+    /// As [`combine`](Self::combine), up to `N` blocks at a time.
+    #[inline(always)]
+    fn combine_by<const N: usize>(&mut self, acc: &mut [u64], op: impl Fn(&mut u64, u64)) {
+        let mut stream = Stream::<N>::new();
+        for chunk in acc.chunks_mut(N * BLOCK_WORDS) {
+            let blocks = self.next_blocks(&mut stream.0[..chunk.len().div_ceil(BLOCK_WORDS)]);
             let (randoms, _) = blocks.as_flattened().as_chunks::<8>();
             for (word, random) in chunk.iter_mut().zip(randoms) {
                 op(word, u64::from_le_bytes(*random));
@@ -72,9 +85,8 @@ impl Prg {
         }
     }
 
-    /// The next `n` blocks of the keystream.
-    fn next_blocks<'s>(&mut self, stream: &'s mut Stream, n: usize) -> &'s [[u8; 16]] {
-        let blocks = &mut stream.0[..n];
+    /// Overwrites `blocks` with the next blocks of the keystream.
+    fn next_blocks<'b>(&mut self, blocks: &'b mut [[u8; 16]]) -> &'b [[u8; 16]] {
         for block in blocks.iter_mut() {
             *block = self.counter.to_be_bytes();
             // 2^128 blocks are out of reach.
@@ -86,9 +98,15 @@ impl Prg {
 }
 
 /// Keystream on the stack, wiped when it goes out of scope.
-struct Stream([[u8; 16]; BULK_BLOCKS]);
+struct Stream<const N: usize>([[u8; 16]; N]);
 
-impl Drop for Stream {
+impl<const N: usize> Stream<N> {
+    fn new() -> Self {
+        Stream([[0; 16]; N])
+    }
+}
+
+impl<const N: usize> Drop for Stream<N> {
     fn drop(&mut self) {
         // A plain fill and a barrier: several times as fast as volatile writes byte by byte.
         self.0.fill([0; 16]);
