@@ -57,14 +57,14 @@ impl Kernel for Avx512Ifma {
     const RHS_STEP: usize = COLS + COLS / 2;
     const IN_PLACE: bool = false;
 
-    fn pack_lhs(self, panel: &mut [u64], rows: MatRef<'_>) {
-        panel::pack(self.0, panel, Self::LHS_STEP, rows.t());
-        pair_lhs(self.0, panel);
+    fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
+        panel::pack::<ROWS>(self.0, panels, panel_words, Self::LHS_STEP, block.t());
+        pair_lhs(self.0, panels);
     }
 
-    fn pack_rhs(self, panel: &mut [u64], cols: MatRef<'_>) {
-        panel::pack(self.0, panel, Self::RHS_STEP, cols);
-        pair_rhs(self.0, panel);
+    fn pack_rhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
+        panel::pack::<COLS>(self.0, panels, panel_words, Self::RHS_STEP, block);
+        pair_rhs(self.0, panels);
     }
 
     fn add_tile(self, tile: &Tile<'_>, out: &mut [u64], out_down: usize) {
@@ -98,9 +98,9 @@ fn rhs_pair(word: u64) -> u64 {
 }
 
 multiversion! {
-    /// Completes the steps of a left panel by the pairs.
-    fn pair_lhs(panel: &mut [u64]) {
-        let (steps, _) = panel.as_chunks_mut::<{ ROWS + ROWS / 2 }>();
+    /// Completes the steps of left panels by the pairs.
+    fn pair_lhs(panels: &mut [u64]) {
+        let (steps, _) = panels.as_chunks_mut::<{ ROWS + ROWS / 2 }>();
         for step in steps {
             let (words, pairs) = step.split_at_mut(ROWS);
             for (pair, words) in pairs.iter_mut().zip(words.as_chunks::<2>().0) {
@@ -111,9 +111,9 @@ multiversion! {
 }
 
 multiversion! {
-    /// Completes the steps of a right panel by the pairs.
-    fn pair_rhs(panel: &mut [u64]) {
-        let (steps, _) = panel.as_chunks_mut::<{ COLS + COLS / 2 }>();
+    /// Completes the steps of right panels by the pairs.
+    fn pair_rhs(panels: &mut [u64]) {
+        let (steps, _) = panels.as_chunks_mut::<{ COLS + COLS / 2 }>();
         for step in steps {
             let (words, pairs) = step.split_at_mut(COLS);
             let (first, second) = words.split_at(LANES);

@@ -8,10 +8,11 @@
 //! tenth of its product with one of 128.
 
 use super::MatRef;
+use super::panel::GROUP;
 use super::scratch::{Buffer, Panels};
 
 /// Longest stretch of the inner dimension between two updates of the output.
-const DEPTH: usize = 264;
+const DEPTH: usize = 384;
 /// Most rows of the left operand in a block.
 const HEIGHT: usize = 128;
 /// Most columns of the right operand in a block.
@@ -33,11 +34,11 @@ pub(super) trait Kernel: Copy {
     /// Whether panels may also be plain matrices, read where they lie.
     const IN_PLACE: bool;
 
-    /// Packs up to `ROWS` rows of the left operand.
-    fn pack_lhs(self, panel: &mut [u64], rows: MatRef<'_>);
+    /// Packs a block of the left operand into panels of `ROWS` rows, `panel_words` words each.
+    fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>);
 
-    /// Packs up to `COLS` columns of the right operand.
-    fn pack_rhs(self, panel: &mut [u64], cols: MatRef<'_>);
+    /// Packs a block of the right operand into panels of `COLS` columns, `panel_words` words each.
+    fn pack_rhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>);
 
     /// Adds the product that `tile` describes to the first rows and columns of
     /// `out`, whose rows are `out_down` words apart.
@@ -141,9 +142,11 @@ impl<'a> Left<'a> {
         }
         let panel_words = block.cols() * K::LHS_STEP;
         let panels = buffer.take(block.rows().div_ceil(K::ROWS) * panel_words);
-        for (panel, row) in panels.chunks_exact_mut(panel_words).zip((0..).step_by(K::ROWS)) {
-            let rows = (block.rows() - row).min(K::ROWS);
-            kernel.pack_lhs(panel, block.block(row, rows, 0, block.cols()));
+        let rows_together = GROUP * K::ROWS;
+        let groups = panels.chunks_mut(GROUP * panel_words);
+        for (group, row) in groups.zip((0..).step_by(rows_together)) {
+            let rows = (block.rows() - row).min(rows_together);
+            kernel.pack_lhs(group, panel_words, block.block(row, rows, 0, block.cols()));
         }
         Left::Packed { panels, panel_words, panel_rows: K::ROWS, step: K::LHS_STEP }
     }
@@ -181,9 +184,11 @@ impl<'a> Right<'a> {
         }
         let panel_words = block.rows() * K::RHS_STEP;
         let panels = buffer.take(block.cols().div_ceil(K::COLS) * panel_words);
-        for (panel, col) in panels.chunks_exact_mut(panel_words).zip((0..).step_by(K::COLS)) {
-            let cols = (block.cols() - col).min(K::COLS);
-            kernel.pack_rhs(panel, block.block(0, block.rows(), col, cols));
+        let cols_together = GROUP * K::COLS;
+        let groups = panels.chunks_mut(GROUP * panel_words);
+        for (group, col) in groups.zip((0..).step_by(cols_together)) {
+            let cols = (block.cols() - col).min(cols_together);
+            kernel.pack_rhs(group, panel_words, block.block(0, block.rows(), col, cols));
         }
         Right::Packed { panels, panel_words, panel_cols: K::COLS, step: K::RHS_STEP }
     }

@@ -7,30 +7,55 @@ use crate::ring::simd::{Width, transpose_8x8};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_mm512_loadu_si512, _mm512_storeu_si512};
 
-/// Copies each row of `strip` to the front of the next `step` words of `panel`;
-/// the rest of these words is left as it is.
-pub(super) fn pack(level: Level, panel: &mut [u64], step: usize, strip: MatRef<'_>) {
-    assert!(strip.cols() <= step && strip.rows() * step <= panel.len());
-    if strip.right() == 1 || strip.cols() == 1 {
-        copy_rows(level, panel, step, strip);
+/// Panels that are packed together, so that rows are read in longer stretches.
+pub(super) const GROUP: usize = 8;
+
+/// Cuts the columns of `block` into panels of `WIDTH` and copies each row of a
+/// panel to the front of the next `step` of its `panel_words` words. What the
+/// block does not fill is left as it is.
+pub(super) fn pack<const WIDTH: usize>(
+    level: Level,
+    panels: &mut [u64],
+    panel_words: usize,
+    step: usize,
+    block: MatRef<'_>,
+) {
+    assert!(WIDTH <= step && block.rows() * step <= panel_words);
+    assert!(block.cols().div_ceil(WIDTH) * panel_words <= panels.len());
+    if block.right() == 1 || block.cols() == 1 {
+        copy_rows::<WIDTH>(level, panels, panel_words, step, block);
     } else {
-        transpose(level, panel, step, strip);
+        let starts = (0..block.cols()).step_by(WIDTH);
+        for (panel, start) in panels.chunks_exact_mut(panel_words).zip(starts) {
+            let cols = WIDTH.min(block.cols() - start);
+            transpose(level, panel, step, block.block(0, block.rows(), start, cols));
+        }
     }
 }
 
 multiversion! {
-    /// Packs a strip whose rows are contiguous.
-    fn copy_rows(panel: &mut [u64], step: usize, strip: MatRef<'_>) {
-        for (p, to) in panel.chunks_exact_mut(step).take(strip.rows()).enumerate() {
-            let from = &strip.data()[p * strip.down()..][..strip.cols()];
-            for (to, from) in to.iter_mut().zip(from) {
-                *to = *from;
+    /// Packs a block whose rows are contiguous.
+    fn copy_rows<const WIDTH: usize>(
+        panels: &mut [u64],
+        panel_words: usize,
+        step: usize,
+        block: MatRef<'_>,
+    ) {
+        for p in 0..block.rows() {
+            let row = &block.data()[p * block.down()..][..block.cols()];
+            let (full, rest) = row.as_chunks::<WIDTH>();
+            let mut steps = panels.chunks_exact_mut(panel_words).map(|panel| &mut panel[p * step..]);
+            for (words, to) in full.iter().zip(&mut steps) {
+                to[..WIDTH].copy_from_slice(words);
+            }
+            if let Some(to) = steps.next() {
+                to[..rest.len()].copy_from_slice(rest);
             }
         }
     }
 }
 
-/// Packs a strip whose columns are contiguous.
+/// Packs a panel whose columns are contiguous.
 fn transpose(level: Level, panel: &mut [u64], step: usize, strip: MatRef<'_>) {
     // What is left for single words: all, or the edges.
     let (mut rows_done, mut cols_done) = (0, 0);
@@ -76,25 +101,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const WIDTH: usize = 12;
+
     proptest! {
         #[test]
-        fn panels_hold_the_strip(
-            rows in 0usize..40, cols in 1usize..25, spare in 0usize..3, transposed: bool,
+        fn panels_hold_the_block(
+            rows in 0usize..40, cols in 1usize..40, spare in [0usize..3, 0..3], transposed: bool,
         ) {
             let words: Vec<u64> = (0..rows * cols).map(|i| i as u64 + 1).collect();
-            let strip = if transposed {
+            let block = if transposed {
                 MatRef::new(&words, cols, rows).t()
             } else {
                 MatRef::new(&words, rows, cols)
             };
-            let step = cols + spare;
+            let step = WIDTH + spare[0];
+            let panel_words = (rows + spare[1]).max(1) * step;
             for level in Level::available() {
-                let mut panel = vec![0; rows * step];
-                pack(level, &mut panel, step, strip);
-                for p in 0..rows {
-                    for j in 0..step {
-                        let expected = if j < cols { strip.at(p, j) } else { 0 };
-                        prop_assert_eq!(panel[p * step + j], expected);
+                let mut panels = vec![0; cols.div_ceil(WIDTH) * panel_words];
+                pack::<WIDTH>(level, &mut panels, panel_words, step, block);
+                for (i, panel) in panels.chunks(panel_words).enumerate() {
+                    for (at, word) in panel.iter().enumerate() {
+                        let (p, j) = (at / step, i * WIDTH + at % step);
+                        let holds = p < rows && at % step < WIDTH && j < cols;
+                        prop_assert_eq!(*word, if holds { block.at(p, j) } else { 0 });
                     }
                 }
             }

@@ -16,12 +16,18 @@ impl Kernel for Portable {
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;
 
-    fn pack_lhs(self, panel: &mut [u64], rows: MatRef<'_>) {
-        panel::pack(Level::PORTABLE, panel, Self::LHS_STEP, rows.t());
+    fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
+        panel::pack::<{ Self::ROWS }>(
+            Level::PORTABLE,
+            panels,
+            panel_words,
+            Self::LHS_STEP,
+            block.t(),
+        );
     }
 
-    fn pack_rhs(self, panel: &mut [u64], cols: MatRef<'_>) {
-        panel::pack(Level::PORTABLE, panel, Self::RHS_STEP, cols);
+    fn pack_rhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
+        panel::pack::<{ Self::COLS }>(Level::PORTABLE, panels, panel_words, Self::RHS_STEP, block);
     }
 
     fn add_tile(self, tile: &Tile<'_>, out: &mut [u64], out_down: usize) {
