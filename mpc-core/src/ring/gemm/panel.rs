@@ -57,25 +57,41 @@ multiversion! {
 
 /// Packs a panel whose columns are contiguous.
 fn transpose(level: Level, panel: &mut [u64], step: usize, strip: MatRef<'_>) {
-    // What is left for single words: all, or the edges.
-    let (mut rows_done, mut cols_done) = (0, 0);
-    #[cfg(target_arch = "x86_64")]
-    if level.width() == Width::Avx512 && strip.down() == 1 {
-        rows_done = strip.rows() / 8 * 8;
-        cols_done = if rows_done > 0 { strip.cols() / 8 * 8 } else { 0 };
-        for j in (0..cols_done).step_by(8) {
-            let columns: [&[u64]; 8] =
-                std::array::from_fn(|c| &strip.data()[(j + c) * strip.right()..][..rows_done]);
-            // SAFETY: the level proves the instructions.
-            unsafe { transpose_8_columns(&mut panel[j..], step, columns) };
-        }
-    }
+    let (rows_done, cols_done) = transpose_by_vectors(level, panel, step, strip);
     for p in 0..strip.rows() {
         let first = if p < rows_done { cols_done } else { 0 };
         for j in first..strip.cols() {
             panel[p * step + j] = strip.at(p, j);
         }
     }
+}
+
+/// Packs what whole vectors can of a panel whose columns are contiguous, and
+/// tells how many rows and columns that is.
+#[cfg(target_arch = "x86_64")]
+fn transpose_by_vectors(
+    level: Level,
+    panel: &mut [u64],
+    step: usize,
+    strip: MatRef<'_>,
+) -> (usize, usize) {
+    let (rows, cols) = (strip.rows() / 8 * 8, strip.cols() / 8 * 8);
+    if level.width() != Width::Avx512 || strip.down() != 1 || rows == 0 {
+        return (0, 0);
+    }
+    for j in (0..cols).step_by(8) {
+        let columns: [&[u64]; 8] =
+            std::array::from_fn(|c| &strip.data()[(j + c) * strip.right()..][..rows]);
+        // SAFETY: the level proves the instructions.
+        unsafe { transpose_8_columns(&mut panel[j..], step, columns) };
+    }
+    (rows, cols)
+}
+
+/// Without vectors that could do it.
+#[cfg(not(target_arch = "x86_64"))]
+fn transpose_by_vectors(_: Level, _: &mut [u64], _: usize, _: MatRef<'_>) -> (usize, usize) {
+    (0, 0)
 }
 
 /// Writes 8 columns side by side, the rows `step` words apart. Their common

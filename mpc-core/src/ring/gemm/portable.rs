@@ -31,32 +31,33 @@ impl Kernel for Portable {
     }
 
     fn add_tile(self, tile: &Tile<'_>, out: &mut [u64], out_down: usize) {
-        let mut sums = [[0u64; Self::COLS]; Self::ROWS];
-        if tile.rows == Self::ROWS && tile.cols == Self::COLS {
-            for p in 0..tile.depth {
-                let y = &tile.rhs[p * tile.rhs_down..][..Self::COLS];
-                for (i, row) in sums.iter_mut().enumerate() {
-                    let x = tile.lhs[i * tile.lhs_down + p * tile.lhs_right];
-                    for (sum, y) in row.iter_mut().zip(y) {
-                        *sum = sum.wrapping_add(x.wrapping_mul(*y));
-                    }
-                }
-            }
+        tile.assert_in_bounds(out, out_down);
+        // Full tiles have sizes that the compiler knows.
+        let sums = if tile.rows == Self::ROWS && tile.cols == Self::COLS {
+            product(tile, Self::ROWS, Self::COLS)
         } else {
-            for p in 0..tile.depth {
-                let y = &tile.rhs[p * tile.rhs_down..][..tile.cols];
-                for (i, row) in sums[..tile.rows].iter_mut().enumerate() {
-                    let x = tile.lhs[i * tile.lhs_down + p * tile.lhs_right];
-                    for (sum, y) in row.iter_mut().zip(y) {
-                        *sum = sum.wrapping_add(x.wrapping_mul(*y));
-                    }
-                }
-            }
-        }
+            product(tile, tile.rows, tile.cols)
+        };
         for (i, row) in sums[..tile.rows].iter().enumerate() {
             for (word, sum) in out[i * out_down..][..tile.cols].iter_mut().zip(row) {
                 *word = word.wrapping_add(*sum);
             }
         }
     }
+}
+
+/// The product of a tile in its first rows and columns.
+#[inline(always)]
+fn product(tile: &Tile<'_>, rows: usize, cols: usize) -> [[u64; Portable::COLS]; Portable::ROWS] {
+    let mut sums = [[0u64; Portable::COLS]; Portable::ROWS];
+    for p in 0..tile.depth {
+        let y = &tile.rhs[p * tile.rhs_down..][..cols];
+        for (i, row) in sums[..rows].iter_mut().enumerate() {
+            let x = tile.lhs[i * tile.lhs_down + p * tile.lhs_right];
+            for (sum, y) in row.iter_mut().zip(y) {
+                *sum = sum.wrapping_add(x.wrapping_mul(*y));
+            }
+        }
+    }
+    sums
 }
