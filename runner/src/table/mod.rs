@@ -4,6 +4,7 @@
 //! that later checks can point at a cell. Numbers, categories and missing
 //! values are the business of the schema.
 
+mod cells;
 mod faults;
 pub mod idx;
 mod lines;
@@ -13,16 +14,18 @@ mod read;
 pub use faults::Faults;
 pub use read::{CsvFormat, Delimiter, Ragged, TableError, TableFault};
 
-use std::ops::Range;
+use cells::Cells;
+
+/// Most bytes of text in a table: cells are found by 32-bit offsets.
+const MAX_TEXT_BYTES: u64 = u32::MAX as u64;
 
 /// A rectangle of text cells with named columns, read from a CSV file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     file: String,
     columns: Vec<String>,
-    text: String,
-    /// Where each cell ends in `text`, row by row.
-    ends: Vec<u32>,
+    /// The cells of each column; the schema asks for them column by column.
+    cells: Vec<Cells>,
     /// The line of the file on which each row starts.
     lines: Vec<u32>,
 }
@@ -46,24 +49,31 @@ impl std::fmt::Display for RowPlace {
 impl Table {
     /// A table of given cells, row by row; `file` names their source in messages.
     ///
-    /// Returns `None` unless there are columns and the cells fill at least one
-    /// row, and the last one wholly, and the text of all fits 32-bit offsets.
+    /// Returns `None` unless there are columns, the cells fill one row or more
+    /// wholly, and their text has less than 4 GiB.
     pub fn from_cells<'c>(
         file: &str,
         columns: Vec<String>,
         cells: impl Iterator<Item = &'c str>,
     ) -> Option<Table> {
-        let mut text = String::new();
-        let mut ends = Vec::new();
+        let mut table = Table::empty(file.to_owned(), columns);
+        let width = table.columns.len();
+        let (mut count, mut length) = (0usize, 0usize);
         for cell in cells {
-            text.push_str(cell);
-            ends.push(u32::try_from(text.len()).ok()?);
+            length = length.checked_add(cell.len()).filter(|&sum| sum as u64 <= MAX_TEXT_BYTES)?;
+            table.cells[count.checked_rem(width)?].push(cell);
+            count += 1;
         }
-        let rows = ends.len().checked_div(columns.len())?;
-        let whole = rows > 0 && rows * columns.len() == ends.len();
+        let rows = count.checked_div(width)?;
         // The line on which the row would stand below a header line.
-        let lines = (2..).take(rows).collect();
-        whole.then(|| Table { file: file.to_owned(), columns, text, ends, lines })
+        table.lines = (2..).take(rows).collect();
+        (rows > 0 && rows * width == count).then_some(table)
+    }
+
+    /// A table without rows.
+    fn empty(file: String, columns: Vec<String>) -> Table {
+        let cells = vec![Cells::default(); columns.len()];
+        Table { file, columns, cells, lines: Vec::new() }
     }
 
     /// The name of the file it was read from, for messages.
@@ -91,8 +101,7 @@ impl Table {
     /// # Panics
     /// When `row` or `column` is outside the table.
     pub fn cell(&self, row: usize, column: usize) -> &str {
-        assert!(column < self.columns.len(), "column {column} is outside the table");
-        &self.text[self.span(row * self.columns.len() + column)]
+        self.cells[column].get(row)
     }
 
     /// The cells of a column from top to bottom.
@@ -100,7 +109,8 @@ impl Table {
     /// # Panics
     /// When `column` is outside the table.
     pub fn column(&self, column: usize) -> impl ExactSizeIterator<Item = &str> {
-        (0..self.rows()).map(move |row| self.cell(row, column))
+        let cells = &self.cells[column];
+        (0..self.rows()).map(|row| cells.get(row))
     }
 
     /// Where a row (counted from 0) stands in the file.
@@ -115,17 +125,10 @@ impl Table {
     /// of the same columns; each row keeps its line number.
     #[must_use]
     pub fn filter_rows(&self, mut keep: impl FnMut(usize) -> bool) -> Table {
-        let mut kept = Table {
-            file: self.file.clone(),
-            columns: self.columns.clone(),
-            text: String::new(),
-            ends: Vec::new(),
-            lines: Vec::new(),
-        };
+        let mut kept = Table::empty(self.file.clone(), self.columns.clone());
         for row in (0..self.rows()).filter(|&row| keep(row)) {
-            for column in 0..self.columns.len() {
-                kept.text.push_str(self.cell(row, column));
-                kept.ends.push(kept.text.len() as u32);
+            for (to, from) in kept.cells.iter_mut().zip(&self.cells) {
+                to.push(from.get(row));
             }
             kept.lines.push(self.lines[row]);
         }
@@ -143,11 +146,6 @@ impl Table {
             csv.write_record((0..self.columns.len()).map(|column| self.cell(row, column)))?;
         }
         csv.flush()
-    }
-
-    fn span(&self, cell: usize) -> Range<usize> {
-        let start = if cell == 0 { 0 } else { self.ends[cell - 1] as usize };
-        start..self.ends[cell] as usize
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::lines::{LineCounter, position};
 use super::quotes::{self, QuoteFault};
-use super::{Faults, RowPlace, Table};
+use super::{Faults, MAX_TEXT_BYTES, RowPlace, Table};
 use crate::failure::Explain;
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Longest file that is read (cells are addressed by 32-bit offsets).
-const MAX_BYTES: u64 = u32::MAX as u64;
 /// Most columns of a file.
 const MAX_COLUMNS: usize = 65_536;
 
@@ -72,7 +70,7 @@ pub enum TableFault {
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// The file is longer than the reader addresses.
-    #[error("has more than {MAX_BYTES} bytes")]
+    #[error("has more than {MAX_TEXT_BYTES} bytes")]
     TooLong,
     /// The file has no header line.
     #[error("is empty")]
@@ -206,16 +204,16 @@ impl Table {
 fn read_capped(path: &Path) -> Result<Vec<u8>, TableFault> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    if length > MAX_BYTES {
+    if length > MAX_TEXT_BYTES {
         return Err(TableFault::TooLong);
     }
     let mut bytes = Vec::with_capacity(length as usize);
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn parse(bytes: &[u8], file: &str, format: CsvFormat) -> Result<Table, TableFault> {
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() as u64 > MAX_TEXT_BYTES {
         return Err(TableFault::TooLong);
     }
     let text = decode_utf8(bytes)?.as_bytes();
@@ -229,13 +227,7 @@ fn parse(bytes: &[u8], file: &str, format: CsvFormat) -> Result<Table, TableFaul
         return Err(TableFault::Empty);
     }
     let columns = column_names(&record)?;
-    let mut table = Table {
-        file: file.to_owned(),
-        text: String::with_capacity(text.len()),
-        ends: Vec::new(),
-        lines: Vec::new(),
-        columns,
-    };
+    let mut table = Table::empty(file.to_owned(), columns);
     let mut ragged = Faults::none();
     while read_record(&mut reader, &mut record)? {
         let line = lines.line_at(start_of(&record, text));
@@ -244,9 +236,8 @@ fn parse(bytes: &[u8], file: &str, format: CsvFormat) -> Result<Table, TableFaul
             let place = RowPlace { row: table.lines.len(), line };
             ragged.push(Ragged { place, fields: record.len() });
         } else if ragged.is_empty() {
-            for field in &record {
-                table.text.push_str(trimmed(field)?);
-                table.ends.push(table.text.len() as u32);
+            for (cells, field) in table.cells.iter_mut().zip(&record) {
+                cells.push(trimmed(field)?);
             }
         }
     }
