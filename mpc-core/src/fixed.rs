@@ -76,9 +76,13 @@ pub fn decode(word: u64, scale: u32) -> f64 {
     integer / power_of_two(scale)
 }
 
-/// `2^exponent`, exact for every exponent below 1024.
+/// `2^exponent`, exactly; infinite where `f64` does not reach.
 fn power_of_two(exponent: u32) -> f64 {
-    f64::from(exponent).exp2()
+    const BIAS: u32 = 1023;
+    match exponent {
+        0..=BIAS => f64::from_bits(u64::from(BIAS + exponent) << (f64::MANTISSA_DIGITS - 1)),
+        _ => f64::INFINITY,
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +115,13 @@ mod tests {
             encode(1e13, 20).unwrap_err().to_string(),
             "10000000000000 is out of range: at scale 20 magnitudes must stay below 2199023255552"
         );
+    }
+
+    #[test]
+    fn powers_of_two_are_exact() {
+        assert_eq!([0, 1, 20].map(power_of_two), [1.0, 2.0, 1_048_576.0]);
+        assert_eq!(power_of_two(1023) * 2f64.powi(-1023), 1.0);
+        assert_eq!(power_of_two(1024), f64::INFINITY);
     }
 
     #[test]
