@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mpc_core::net::Traffic;
-use mpc_core::security::SemiHonest;
+use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Fixed};
 use mpc_core::testing::run3_with_cost;
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
@@ -35,15 +35,15 @@ fn blueprint() -> Blueprint {
 }
 
 /// Seconds of `iterations` steps at the slowest party.
-fn train(iterations: u64) -> Duration {
-    train_with_cost(iterations).0
+fn train<S: Security>(iterations: u64) -> Duration {
+    train_with_cost::<S>(iterations).0
 }
 
 /// Seconds of `iterations` steps at the slowest party, and what each party sent in all.
-fn train_with_cost(iterations: u64) -> (Duration, [Traffic; 3]) {
+fn train_with_cost<S: Security>(iterations: u64) -> (Duration, [Traffic; 3]) {
     let blueprint = blueprint();
     let blueprint = &blueprint;
-    let parties = run3_with_cost::<SemiHonest, _, _>(1, |ctx| async move {
+    let parties = run3_with_cost::<S, _, _>(1, |ctx| async move {
         let party = ctx.party();
         let words = |len: usize| (0..len as u64).map(|i| (i * 7919) % (1 << 20)).collect();
         let features = Arith::public(party, [ROWS, 784], words(ROWS * 784));
@@ -65,15 +65,18 @@ fn train_with_cost(iterations: u64) -> (Duration, [Traffic; 3]) {
     (slowest, parties.map(|(_, outcome)| outcome.traffic))
 }
 
-fn iteration(c: &mut Criterion) {
-    let ((_, none), (_, one)) = (train_with_cost(0), train_with_cost(1));
+/// Prints what an iteration costs and measures its time.
+fn iteration_in<S: Security>(c: &mut Criterion) {
+    let ((_, none), (_, one)) = (train_with_cost::<S>(0), train_with_cost::<S>(1));
     let cost = one[0] - none[0];
-    println!("an iteration: {} rounds, {} bytes sent a party", cost.rounds, cost.payload_bytes);
+    let (rounds, bytes) = (cost.rounds, cost.payload_bytes);
+    println!("an iteration, {}: {rounds} rounds, {bytes} bytes sent a party", S::NAME);
     let mut group = c.benchmark_group("iteration");
     group.sample_size(10);
-    group.bench_function("network-a/semi-honest/in-process", |b| b.iter_custom(train));
+    let name = format!("network-a/{}/in-process", S::NAME);
+    group.bench_function(name, |b| b.iter_custom(train::<S>));
     group.finish();
 }
 
-criterion_group!(benches, iteration);
+criterion_group!(benches, iteration_in::<SemiHonest>, iteration_in::<Malicious>);
 criterion_main!(benches);

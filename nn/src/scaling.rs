@@ -172,7 +172,7 @@ async fn factor<E: Engine>(
     centred: &E::Tensor,
 ) -> Result<E::Tensor> {
     let [rows, _] = engine.shape(centred);
-    let squares = engine.step("squares").column_dot(centred, centred).await?;
+    let squares = sum_of_squares(&engine.step("squares"), centred).await?;
     let (scale, bits) = (engine.scale(&squares), rows.next_power_of_two().trailing_zeros());
     let squares = engine.step("rescale").rescale(squares, scale - bits).await?;
     let variance = divide_by_rows(engine, squares, rows, scale - bits)?;
@@ -188,6 +188,31 @@ async fn factor<E: Engine>(
     engine.add(factor, &engine.public(&ones, FACTOR_SCALE)?)
 }
 
+/// The sum of the squares in each column, some rows at a time.
+async fn sum_of_squares<E: Engine>(engine: &E, values: &E::Tensor) -> Result<E::Tensor> {
+    let mut sum = None;
+    for (stage, rows) in chunks(engine, values) {
+        let part = engine.select_rows(values, &rows)?;
+        let part = stage.column_dot(&part, &part).await?;
+        stage.checkpoint().await?;
+        sum = Some(match sum {
+            None => part,
+            Some(sum) => engine.add(sum, &part)?,
+        });
+    }
+    sum.ok_or_else(|| Error::Misuse("no rows to scale".into()))
+}
+
+/// The rows of a tensor, some at a time, each with a stage of its own.
+fn chunks<E: Engine>(engine: &E, values: &E::Tensor) -> impl Iterator<Item = (E, Vec<usize>)> {
+    let [rows, columns] = engine.shape(values);
+    let rows_at_a_time = (CHUNK / columns.max(1)).max(1);
+    (0..rows).step_by(rows_at_a_time).map(move |first| {
+        let chunk = (first..rows.min(first + rows_at_a_time)).collect();
+        (engine.step(&format!("rows-{first}")), chunk)
+    })
+}
+
 /// Multiplies by the factors, if there are any, and rounds, in place and some rows at a time.
 async fn apply<E: Engine>(
     engine: &E,
@@ -195,22 +220,19 @@ async fn apply<E: Engine>(
     factor: Option<&E::Tensor>,
     scale: u32,
 ) -> Result<E::Tensor> {
-    let [rows, columns] = engine.shape(&features);
     let words_scale = engine.scale(&features);
     if factor.is_none() && words_scale == scale {
         return Ok(features);
     }
-    let rows_at_a_time = (CHUNK / columns.max(1)).max(1);
-    for first in (0..rows).step_by(rows_at_a_time) {
-        let stage = engine.step(&format!("rows-{first}"));
-        let chunk: Vec<usize> = (first..rows.min(first + rows_at_a_time)).collect();
+    for (stage, chunk) in chunks(engine, &features).collect::<Vec<_>>() {
         let mut part = engine.select_rows(&features, &chunk)?;
         if let Some(factor) = factor {
             part = stage.step("product").mul_row(&part, factor).await?;
         }
         let part = stage.step("rescale").rescale(part, scale).await?;
+        stage.checkpoint().await?;
         // Until all rows are done, the new words sit in a tensor of the old scale.
-        engine.set_rows(&mut features, first, &engine.with_scale(part, words_scale))?;
+        engine.set_rows(&mut features, chunk[0], &engine.with_scale(part, words_scale))?;
     }
     Ok(engine.with_scale(features, scale))
 }

@@ -172,6 +172,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let features = stage.select_rows(&self.features, rows)?;
         let labels = stage.select_rows(&self.labels, rows)?;
         let network = self.network.trained(stage, features, &labels, rows.len()).await?;
+        stage.checkpoint().await?;
         Ok(Trainer { network, ..self })
     }
 
@@ -191,6 +192,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
                 });
             }
         }
+        stage.checkpoint().await?;
         Ok(TrainedModel { parameters })
     }
 }

@@ -1,6 +1,6 @@
 //! Training on shares against the same training in plain fixed point.
 
-use mpc_core::security::SemiHonest;
+use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Fixed, fixed_word};
 use mpc_core::testing::{deal, reconstruct, run3_with_cost};
 use ndarray::Array2;
@@ -43,7 +43,7 @@ fn two_classes() -> Dataset<Array2<f64>> {
 }
 
 /// Parameters after training on shares, in file order of the model.
-fn on_shares(blueprint: &Blueprint, data: &Dataset<Array2<f64>>) -> Vec<Vec<f64>> {
+fn on_shares<S: Security>(blueprint: &Blueprint, data: &Dataset<Array2<f64>>) -> Vec<Vec<f64>> {
     let share = |values: &Array2<f64>, scale: u32, seed: u64| {
         let words: Vec<u64> = values.iter().map(|&x| fixed_word(x, scale)).collect();
         deal(seed, [values.nrows(), values.ncols()], &words).map(|share| Fixed::new(share, scale))
@@ -54,7 +54,7 @@ fn on_shares(blueprint: &Blueprint, data: &Dataset<Array2<f64>>) -> Vec<Vec<f64>
     };
     let features = share(&data.features, DATA_SCALE, 1);
     let labels = share(&data.labels, label_scale, 2);
-    let models = run3_with_cost::<SemiHonest, _, _>(5, |ctx| {
+    let models = run3_with_cost::<S, _, _>(5, |ctx| {
         let at = ctx.party().index();
         let data = Dataset { features: features[at].clone(), labels: labels[at].clone() };
         async move {
@@ -85,9 +85,16 @@ fn agrees(spec: &str, target: Target, data: &Dataset<Array2<f64>>, tolerance: f6
         .parameters()
         .flat_map(|p| [p.weights.iter().copied().collect(), p.bias.iter().copied().collect()])
         .collect();
-    let shared = on_shares(&blueprint, data);
+    for shared in
+        [on_shares::<SemiHonest>(&blueprint, data), on_shares::<Malicious>(&blueprint, data)]
+    {
+        close(&plain, &shared, tolerance);
+    }
+}
+
+fn close(plain: &[Vec<f64>], shared: &[Vec<f64>], tolerance: f64) {
     assert_eq!(plain.len(), shared.len());
-    for (at, (plain, shared)) in plain.iter().zip(&shared).enumerate() {
+    for (at, (plain, shared)) in plain.iter().zip(shared).enumerate() {
         assert_eq!(plain.len(), shared.len());
         for (plain, shared) in plain.iter().zip(shared) {
             let size = plain.abs().max(1.0);

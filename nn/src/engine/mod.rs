@@ -199,6 +199,13 @@ pub trait Engine: Sized {
     /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.
     async fn inv_sqrt(&self, v: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
 
+    /// The end of a part of the computation: everything so far is verified, if the engine
+    /// verifies. Training calls it often enough to bound what waits for verification, and
+    /// before it hands out a model. No other operation may be under way.
+    async fn checkpoint(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Brings `a` to `scale`: free upwards, by [`Engine::rescale`] downwards.
     async fn align(&self, a: Self::Tensor, scale: u32) -> Result<Self::Tensor> {
         if self.scale(&a) <= scale { self.lift(a, scale) } else { self.rescale(a, scale).await }

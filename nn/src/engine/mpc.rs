@@ -9,6 +9,7 @@ use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, fixed_word};
 use ndarray::Array2;
 use protocols::mul::{self, Operand};
+use protocols::verify::verify;
 use protocols::{inv_sqrt, relu, sigmoid, softmax, trunc};
 use std::ops::Range;
 
@@ -149,5 +150,9 @@ impl<S: Security> Engine for Mpc<S> {
 
     async fn inv_sqrt(&self, v: Fixed, scale: u32) -> Result<Fixed> {
         inv_sqrt::inv_sqrt(&self.ctx, &v, scale).await
+    }
+
+    async fn checkpoint(&self) -> Result<()> {
+        verify(&self.ctx).await
     }
 }
