@@ -4,6 +4,7 @@ use crate::consortium::Consortium;
 use crate::control::Dialer;
 use crate::failure::Failure;
 use crate::identity::Identity;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,13 +48,30 @@ impl ParticipantArgs {
                 Err(Failure::new(format!("consortium.toml lists other keys of {name}"))
                     .with_hint("use the key file that belongs to the card in consortium.toml"))
             }
-            Some(_) => Ok(Participation {
-                consortium,
-                identity,
-                patience: Duration::from_secs(self.timeout),
-            }),
+            Some(_) => {
+                require_valid(&identity)?;
+                let patience = Duration::from_secs(self.timeout);
+                Ok(Participation { consortium, identity, patience })
+            }
         }
     }
+}
+
+/// Parties refuse a certificate outside its dates, so it need not be tried.
+fn require_valid(identity: &Identity) -> Result<(), Failure> {
+    let validity = identity.card().certificate().validity();
+    if validity.contains(Timestamp::now()) {
+        return Ok(());
+    }
+    let (from, until) = (validity.from, validity.until);
+    Err(Failure::new(format!(
+        "the certificate of {} is valid from {from} to {until}, which is not now",
+        identity.name()
+    ))
+    .with_hint(
+        "if the clock is right, run `tercet keygen --renew NAME.key` and hand the new card to \
+         everyone",
+    ))
 }
 
 impl Participation {

@@ -134,10 +134,12 @@ fn judge(
 
 fn expiry(what: &str, until: Timestamp, now: Timestamp) -> Option<String> {
     let left = until.duration_since(now);
-    (left < EXPIRY_NOTICE).then(|| {
-        let days = left.as_hours() / 24;
-        format!("{what} expires in {days} days; renew it with: tercet keygen --renew NAME.key")
-    })
+    let when = match left.as_hours() / 24 {
+        _ if left.is_negative() => "has expired".to_owned(),
+        days => format!("expires in {days} days"),
+    };
+    (left < EXPIRY_NOTICE)
+        .then(|| format!("{what} {when}; renew it with: tercet keygen --renew NAME.key"))
 }
 
 /// What this participant should know of its own identity.

@@ -164,3 +164,6 @@ fn add_up(shares: &[ModelShare; 3]) -> Vec<Vec<f64>> {
     words.zeroize();
     tensors
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -17,6 +18,8 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 
 /// How long tasks may take to finish when the node stops.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a refused client may take to read why.
+const LINGER: Duration = Duration::from_secs(1);
 /// Pause after the system refuses a connection, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -127,11 +130,12 @@ async fn serve(node: Arc<Node>, acceptor: TlsAcceptor, tcp: TcpStream, address: 
         tracing::debug!(%address, error = %e, "cannot set TCP_NODELAY");
     }
     let patience = node.config.limits.client_timeout();
-    let tls = match timeout(patience, acceptor.accept(tcp)).await {
+    let tls = match timeout(patience, acceptor.accept(tcp).into_fallible()).await {
         Ok(Ok(tls)) => tls,
-        Ok(Err(e)) => {
+        Ok(Err((e, tcp))) => {
             let reason = HandshakeError::from(e);
             tracing::warn!(%address, %reason, "TLS handshake failed");
+            linger(tcp).await;
             return;
         }
         Err(_) => {
@@ -159,6 +163,20 @@ async fn serve(node: Arc<Node>, acceptor: TlsAcceptor, tcp: TcpStream, address: 
         Err(ControlError::Closed) => tracing::debug!(%address, client = %name, "client left"),
         Err(e) => tracing::warn!(%address, client = %name, error = %e, "connection failed"),
     }
+}
+
+/// Waits a moment for the client to read why it was refused.
+///
+/// Closing on what a client still sends would make its system drop the reason.
+async fn linger(mut tcp: TcpStream) {
+    let mut sent = [0; 1024];
+    let drain = async {
+        tcp.shutdown().await?;
+        while tcp.read(&mut sent).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whatever happens now, the connection ends.
+    let _ = timeout(LINGER, drain).await;
 }
 
 /// Takes a link that a peer dialled, and keeps it until its session comes.

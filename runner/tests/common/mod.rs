@@ -105,14 +105,6 @@ impl Trial {
         Identity::load(&self.key(member)).unwrap()
     }
 
-    /// Appends to the configuration of a party, which must not run.
-    pub fn configure(&self, party: usize, text: &str) {
-        let path = self.config(party);
-        let config = fs::read_to_string(&path).unwrap();
-        // The table of limits is the last of the file.
-        fs::write(&path, format!("{config}\n{text}\n")).unwrap();
-    }
-
     /// Replaces a limit in the configuration of a party, which must not run.
     pub fn limit(&self, party: usize, name: &str, value: u64) {
         let path = self.config(party);
@@ -123,12 +115,17 @@ impl Trial {
 
     /// Starts a node and waits until it listens.
     pub fn start(&mut self, party: usize) {
+        self.start_with(party, tercet());
+    }
+
+    /// Starts a node by a command that runs the binary.
+    pub fn start_with(&mut self, party: usize, mut command: Command) {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path(&format!("party{party}.log")))
             .unwrap();
-        let mut child = tercet()
+        let mut child = command
             .args(["party", "--json", "--config"])
             .arg(self.config(party))
             .stdout(Stdio::piped())
@@ -203,7 +200,10 @@ impl Trial {
         (0..3).map(|party| format!("--- party {party}\n{}", self.log(party))).collect()
     }
 
-    /// Shares `rows` rows of a member into `DIR/NAME.partyI.tercet`; returns the manifest.
+    /// Shares `rows` rows of a member into `MEMBER/NAME.partyI.tercet`.
+    ///
+    /// The seed decides the id of the data set as well, so that two data sets of
+    /// one seed have the same.
     pub fn share(&self, member: &str, name: &str, rows: usize, seed: u64) -> Manifest {
         let (owner, consortium) = (self.identity(member), self.consortium());
         let data = rows_of(rows, seed);
