@@ -1,10 +1,10 @@
 //! Sign, bit decomposition, AND and injection against the plain oracle.
 
+use crate::run3;
 use mpc_core::ring::bits::{from_planes, tail_mask, to_planes};
 use mpc_core::ring::{Ring, Z2, Z64};
-use mpc_core::security::SemiHonest;
 use mpc_core::share::Arith;
-use mpc_core::testing::{deal, deal_bits, reconstruct, reconstruct_bits, run3};
+use mpc_core::testing::{deal, deal_bits, reconstruct, reconstruct_bits};
 use proptest::prelude::*;
 use protocols::and::{and, and_all};
 use protocols::inject::inject;
@@ -32,7 +32,7 @@ fn at<T: Clone>(shares: &[T; 3], party: mpc_core::party::PartyId) -> T {
 
 fn check_sign<R: Ring>(seed: u64, values: &[u64], width: usize) {
     let x: [Arith<R>; 3] = deal(seed, [1, values.len()], values);
-    let signs = run3::<SemiHonest, _, _>(seed, |ctx| {
+    let signs = run3(seed, |ctx| {
         let x = at(&x, ctx.party());
         async move { sign(&ctx, &x, width).await }
     });
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn decomposition_gives_all_bits(seed: u64, values in words(), width in 2usize..=64) {
         let x: [Arith<Z64>; 3] = deal(seed, [1, values.len()], &values);
-        let bits = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let bits = run3(seed, |ctx| {
             let x = at(&x, ctx.party());
             async move { bit_decompose(&ctx, &x, width).await }
         });
@@ -77,14 +77,14 @@ proptest! {
         };
         let (x, y) = (words(1), words(2));
         let (xs, ys) = (deal_bits(seed, lanes, &x), deal_bits(seed ^ 1, lanes, &y));
-        let z = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let z = run3(seed, |ctx| {
             let (x, y) = (at(&xs, ctx.party()), at(&ys, ctx.party()));
             async move { and(&ctx, &x, &y).await }
         });
         let expected: Vec<u64> = x.iter().zip(&y).map(|(x, y)| x & y).collect();
         prop_assert_eq!(reconstruct_bits(&z), expected);
 
-        let all = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let all = run3(seed, |ctx| {
             let x = at(&xs, ctx.party());
             async move { and_all(&ctx, x).await }
         });
@@ -99,7 +99,7 @@ proptest! {
     fn injection_scales_bits(seed: u64, lanes in 1usize..150, shift in 0u32..64) {
         let values: Vec<u64> = (0..lanes as u64).map(|i| (seed >> (i % 64)) & 3).collect();
         let bits = deal_bits(seed, lanes, &to_planes(&values, 2));
-        let injected = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let injected = run3(seed, |ctx| {
             let bits = at(&bits, ctx.party());
             async move { inject(&ctx, &bits, shift).await }
         });

@@ -1,11 +1,11 @@
 //! Products, inputs and openings against the plain oracle, in several rings.
 
+use crate::run3;
 use mpc_core::error::Error;
 use mpc_core::party::PartyId;
 use mpc_core::ring::{Ring, Z2, Z64};
-use mpc_core::security::SemiHonest;
 use mpc_core::share::Arith;
-use mpc_core::testing::{deal, reconstruct, run3};
+use mpc_core::testing::{deal, reconstruct};
 use proptest::prelude::*;
 use protocols::input::input;
 use protocols::mul::{Operand, column_dot, matmul, mul, mul_multiples};
@@ -31,7 +31,7 @@ fn at<R: Ring>(shares: &[Arith<R>; 3], party: PartyId) -> Arith<R> {
 fn check_ring<R: Ring>(seed: u64, shape: [usize; 2], x: &[u64], y: &[u64]) {
     let (xs, ys) = (deal::<R>(seed, shape, x), deal::<R>(seed ^ 1, shape, y));
     let [products, dots, opened] = [0, 1, 2].map(|which| {
-        let z = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let z = run3(seed, |ctx| {
             let (x, y) = (at(&xs, ctx.party()), at(&ys, ctx.party()));
             async move {
                 match which {
@@ -70,7 +70,7 @@ proptest! {
     fn multiples_of_a_power_of_two(seed: u64, (shape, x, y) in pair(), granularity in 0u32..64) {
         let scaled: Vec<u64> = x.iter().map(|x| x << granularity).collect();
         let (xs, ys) = (deal::<Z64>(seed, shape, &x), deal::<Z64>(seed ^ 1, shape, &y));
-        let z = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let z = run3(seed, |ctx| {
             let (x, y) = (at(&xs, ctx.party()), at(&ys, ctx.party()));
             async move { mul_multiples(&ctx, &x.scale(1 << granularity), &y, granularity).await }
         });
@@ -90,7 +90,7 @@ proptest! {
         // The same words, read as stored: transposed operands are stored the other way.
         let (x_shape, y_shape) = (shape([rows, inner], transposed[0]), shape([inner, cols], transposed[1]));
         let (xs, ys) = (deal::<Z64>(seed, x_shape, x), deal::<Z64>(seed ^ 1, y_shape, y));
-        let z = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let z = run3(seed, |ctx| {
             let (x, y) = (at(&xs, ctx.party()), at(&ys, ctx.party()));
             async move {
                 let operand = |share, transposed| {
@@ -118,7 +118,7 @@ proptest! {
     #[test]
     fn inputs_of_each_party(seed: u64, values in prop::collection::vec(word(), 1..40), owner in 0u8..3) {
         let owner = PartyId::try_from(owner).unwrap();
-        let x = run3::<SemiHonest, _, _>(seed, |ctx| {
+        let x = run3(seed, |ctx| {
             let own = (ctx.party() == owner).then(|| values.clone());
             let shape = [1, values.len()];
             async move { input::<_, Z64>(&ctx, owner, shape, own.as_deref()).await }
@@ -130,7 +130,7 @@ proptest! {
 #[test]
 fn operands_that_do_not_fit_are_refused_before_any_message() {
     let x = deal::<Z64>(1, [2, 3], &[1; 6]);
-    run3::<SemiHonest, _, _>(1, |ctx| {
+    run3(1, |ctx| {
         let x = at(&x, ctx.party());
         async move {
             let refused = |error: Error| assert!(matches!(error, Error::Shape { .. }), "{error}");

@@ -1,12 +1,12 @@
 //! ReLU, maximum, exponential, reciprocal, softmax, sigmoid and inverse square root
 //! against their plain definitions, with random shares.
 
+use crate::{Mode, run3};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Z64;
-use mpc_core::security::SemiHonest;
 use mpc_core::share::{Arith, Fixed, fixed_word};
-use mpc_core::testing::{deal, reconstruct, run3};
+use mpc_core::testing::{deal, reconstruct};
 use proptest::prelude::*;
 use protocols::exp::exp_neg;
 use protocols::inv_sqrt::inv_sqrt;
@@ -22,11 +22,11 @@ fn compute<F: Future<Output = Result<Fixed>>>(
     shape: [usize; 2],
     scale: u32,
     values: &[f64],
-    function: impl Fn(Ctx<SemiHonest>, Fixed) -> F + Sync,
+    function: impl Fn(Ctx<Mode>, Fixed) -> F + Sync,
 ) -> Vec<f64> {
     let words: Vec<u64> = values.iter().map(|&x| fixed_word(x, scale)).collect();
     let x: [Arith<Z64>; 3] = deal(seed, shape, &words);
-    let results = run3::<SemiHonest, _, _>(seed, |ctx| {
+    let results = run3(seed, |ctx| {
         let x = Fixed::new(x[ctx.party().index()].clone(), scale);
         function(ctx, x)
     });

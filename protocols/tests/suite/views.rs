@@ -1,10 +1,10 @@
 //! A party's view tells it nothing: shares and received messages are uniform.
 
+use crate::run3;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
-use mpc_core::security::SemiHonest;
 use mpc_core::share::Arith;
-use mpc_core::testing::{deal, run3};
+use mpc_core::testing::deal;
 use protocols::input::input;
 use protocols::mul::mul;
 use protocols::relu::relu;
@@ -47,7 +47,7 @@ fn assert_views(what: &str, shares: &[Arith<Z64>; 3]) {
 #[test]
 fn products_of_constants_are_uniform_at_each_party() {
     let (x, y) = (deal(1, [1, N], &[3; N]), deal(2, [1, N], &[5; N]));
-    let z = run3::<SemiHonest, _, _>(3, |ctx| {
+    let z = run3(3, |ctx| {
         let at = ctx.party().index();
         let (x, y): (Arith<Z64>, Arith<Z64>) = (x[at].clone(), y[at].clone());
         async move { mul(&ctx, &x, &y).await }
@@ -58,7 +58,7 @@ fn products_of_constants_are_uniform_at_each_party() {
 #[test]
 fn rectified_constants_are_uniform_at_each_party() {
     let x = deal(1, [1, N], &[u64::MAX << 30; N]);
-    let y = run3::<SemiHonest, _, _>(3, |ctx| {
+    let y = run3(3, |ctx| {
         let x = mpc_core::share::Fixed::new(x[ctx.party().index()].clone(), 30);
         async move { Ok(relu(&ctx, &x, 16).await?.0.share) }
     });
@@ -67,7 +67,7 @@ fn rectified_constants_are_uniform_at_each_party() {
 
 #[test]
 fn an_input_is_uniform_at_the_parties_that_do_not_own_it() {
-    let shares = run3::<SemiHonest, _, _>(3, |ctx| async move {
+    let shares = run3(3, |ctx| async move {
         let own = (ctx.party() == PartyId::P1).then_some([42; N]);
         input::<_, Z64>(&ctx, PartyId::P1, [1, N], own.as_ref().map(|x| x.as_slice())).await
     });
