@@ -1,8 +1,8 @@
 //! Drafting a schema from one holder's file, for the members to agree on.
 
 use super::{
-    CategoricalColumn, CategoricalMissing, ClassLabel, Column, FileRules, Label, NumberLabel,
-    NumericColumn, NumericMissing, OutOfRange, Schema, SchemaError, propose,
+    CategoricalColumn, CategoricalMissing, ClassLabel, Column, Decimal, FileRules, Label,
+    NumberLabel, NumericColumn, NumericMissing, OutOfRange, Schema, SchemaError, propose,
 };
 use crate::failure::Explain;
 use crate::table::Table;
@@ -208,6 +208,9 @@ fn draft_column(
         remark("ignored: the file has no value in it");
         return Column::ignore(name);
     }
+    if column.has_decimal_commas(&options.file) {
+        remark("its numbers seem to have a decimal comma: draft again with --decimal comma");
+    }
     if column.identifies(&name) {
         remark("ignored: every row has a value of its own, as identifiers have");
         return Column::ignore(name);
@@ -285,6 +288,12 @@ impl<'a> Content<'a> {
     /// At least nine cells in ten: a typing error does not make a column categorical.
     fn mostly_numbers(&self) -> bool {
         self.numbers.len() * 10 >= self.present() * 9
+    }
+
+    /// Whether cells that are no numbers would be, in a file with decimal commas.
+    fn has_decimal_commas(&self, rules: &FileRules) -> bool {
+        let comma = FileRules { decimal: Decimal::Comma, ..rules.clone() };
+        !self.mostly_numbers() && self.texts.keys().all(|text| comma.number(text).is_some())
     }
 
     /// Whether the column tells rows apart: all different, and texts, or whole

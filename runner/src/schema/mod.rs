@@ -15,7 +15,8 @@ mod propose;
 
 pub use bounds::Bounds;
 pub use column::{
-    CategoricalColumn, CategoricalMissing, Column, NumericColumn, NumericMissing, OutOfRange,
+    CategoricalColumn, CategoricalMissing, Column, IgnoredColumn, NumericColumn, NumericMissing,
+    OutOfRange,
 };
 pub use draft::{Draft, DraftError, DraftOptions};
 pub use features::{Feature, FeatureKind};

@@ -241,6 +241,20 @@ fn rare_categories_and_odd_cells_are_remarked_without_their_values() {
     assert!(!draft.to_toml().contains("heavy"));
 }
 
+#[test]
+fn decimal_commas_are_suspected_and_understood() {
+    let mut text = String::from("weight;y\n");
+    (0..50).for_each(|row| text += &format!("{},5;{}\n", 40 + row % 30, row % 2));
+    let suspected = Draft::of(&table(&text), &DraftOptions::default()).unwrap();
+    assert!(suspected.to_toml().contains("draft again with --decimal comma"));
+    let file = FileRules { decimal: Decimal::Comma, ..FileRules::default() };
+    let options = DraftOptions { file, ..DraftOptions::default() };
+    let understood = Draft::of(&table(&text), &options).unwrap();
+    assert!(
+        matches!(&understood.schema.columns()[0], Column::Numeric(weight) if weight.bounds.max() == 80.0)
+    );
+}
+
 proptest! {
     #[test]
     fn no_schema_text_panics(text in "[a-z=\\[\\]{}\" \n0-9.]{0,200}") {

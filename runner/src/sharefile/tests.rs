@@ -5,6 +5,7 @@ use crate::consortium::{Consortium, Member, Party};
 use crate::digest::Digest;
 use crate::encode::{DATA_SCALE, Encoded};
 use crate::envelope::{EnvelopeError, Sealer};
+use crate::failure::Explain;
 use crate::identity::{Identity, Role};
 use jiff::Timestamp;
 use mpc_core::fixed;
@@ -359,6 +360,33 @@ fn files_are_written_once_and_all_or_none() {
     let refused = write(2, &shares).unwrap_err().to_string();
     assert!(refused.ends_with("ward.party1.tercet exists already"), "{refused}");
     assert_eq!(std::fs::read_dir(&shares).unwrap().count(), 2, "nothing was added");
+}
+
+/// A disk with room for so many bytes.
+struct SmallDisk(usize);
+
+impl std::io::Write for SmallDisk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_as_such() {
+    let data = data(500, 3);
+    for room in [0, 1000, 10_000, 19_000] {
+        let mut rng = ChaCha20Rng::seed_from_u64(20);
+        let sharing = sharing(&data, &TRIAL);
+        let split = sharing.split(Timestamp::UNIX_EPOCH, &mut rng, &mut |_| {}).unwrap();
+        let disks = [SmallDisk(usize::MAX), SmallDisk(room), SmallDisk(usize::MAX)];
+        let error = split.write(disks, &mut |_| {}).err().expect("the second file does not fit");
+        assert!(error.hint().unwrap().contains("free some space"), "{error}");
+    }
 }
 
 #[test]
