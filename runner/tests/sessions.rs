@@ -218,6 +218,23 @@ fn a_session_id_is_used_once() {
 }
 
 #[test]
+fn a_party_does_not_start_sessions() {
+    let trial = Trial::running().with_data(30);
+    trial.job("job", &job(1));
+    let output = common::tercet()
+        .args(["train", "job.toml", "--json", "--consortium"])
+        .arg(trial.consortium_file())
+        .arg("--identity")
+        .arg(trial.path("trial/party1/party1.key"))
+        .current_dir(trial.path("."))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = last_line(&output);
+    assert!(error["error"].as_str().unwrap().contains("only members start sessions"), "{error}");
+}
+
+#[test]
 fn a_party_that_is_not_there_is_named() {
     let mut trial = Trial::running().with_data(60);
     trial.job("job", &job(1));

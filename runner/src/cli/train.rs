@@ -2,7 +2,7 @@
 
 use super::participant::{ParticipantArgs, block_on};
 use crate::control::Progress;
-use crate::failure::Failure;
+use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::job::Job;
 use crate::output::Output;
 use crate::session::{self, TrainEvent, TrainReport};
@@ -16,7 +16,8 @@ const BAR: &str = "{msg:<24} [{bar:30}] {pos}/{len} batches, {elapsed} gone, {et
 /// Train a model on the members' shares.
 ///
 /// The three parties check that they hold the same job, data, consortium and
-/// version before they compute. Ctrl-C ends the session at all of them.
+/// version before they compute. Ctrl-C ends the session at all of them; pressed
+/// again, it does not wait for them.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -103,28 +104,42 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     }
     let request = session::request(job.to_toml(), schema.to_toml())?;
     let bar = out.bar(0, BAR);
-    let stop = async {
-        // Without a handler Ctrl-C ends the process, which the parties notice as well.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let report = block_on(async {
         let on_event = |event| show(event, &bar, out);
-        let trained = session::train(
+        let training = session::train(
             &participation.consortium,
             &participation.identity,
             participation.patience,
             &request,
-            stop,
+            interrupted(),
             on_event,
         );
-        Ok(trained.await?)
+        tokio::select! {
+            trained = training => Ok(trained?),
+            () = twice_interrupted() => {
+                Err(Failure::new("left without waiting for the parties; they stop by themselves")
+                    .with_code(EXIT_INTERRUPTED))
+            }
+        }
     });
     bar.finish_and_clear();
     let summary = Summary::new(&job, &report?);
     out.result(&summary, || summary.text());
     Ok(())
+}
+
+/// Waits for Ctrl-C.
+async fn interrupted() {
+    // Without a handler Ctrl-C ends the process, which the parties notice as well.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for Ctrl-C to be pressed again.
+async fn twice_interrupted() {
+    interrupted().await;
+    interrupted().await;
 }
 
 fn show(event: TrainEvent, bar: &ProgressBar, out: Output) {

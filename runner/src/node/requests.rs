@@ -32,6 +32,10 @@ pub(super) async fn serve(
     };
     let Some(request) = request else { return Ok(()) };
     let name = client.card().name().clone();
+    if matches!((&client, &request), (Participant::Party(..), Request::Train { .. })) {
+        let refusal = Refusal::new(Reason::NotAllowed, "only members start sessions");
+        return refuse(&mut connection, &request, refusal).await;
+    }
     if let Request::Train { session, job, schema } = request {
         let request = TrainRequest { session, client: name, job, schema };
         return session::host(Arc::clone(node), connection, request).await;

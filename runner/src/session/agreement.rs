@@ -197,4 +197,24 @@ mod tests {
         assert_ne!(digest(|a| a.client = "other".parse().unwrap()), base);
         assert_ne!(digest(|a| a.schema = Digest([9; 32])), base);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_offers_never_panic(bytes: Vec<u8>) {
+            if let Ok(Offer::Ready(theirs)) = crate::control::decode(&bytes) {
+                agreement().differences(&theirs, PartyId::P2);
+            }
+        }
+
+        #[test]
+        fn an_altered_offer_is_a_difference(at: proptest::sample::Index, byte: u8) {
+            let mut bytes = crate::control::encode(&Offer::Ready(agreement())).unwrap();
+            let at = at.index(bytes.len());
+            proptest::prop_assume!(bytes[at] != byte);
+            bytes[at] = byte;
+            if let Ok(Offer::Ready(theirs)) = crate::control::decode(&bytes) {
+                proptest::prop_assert!(!agreement().differences(&theirs, PartyId::P2).is_empty());
+            }
+        }
+    }
 }
