@@ -88,6 +88,8 @@ pub async fn host(
         }
     };
     listener.abort();
+    // A short session ends between two reports. A client that is gone shows below.
+    let _ = reporter.report(&mut to_client, &mut latest).await;
     let told = to_client.send(&last).await;
     to_client.close().await;
     told
