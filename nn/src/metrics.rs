@@ -1,6 +1,7 @@
 //! How good predictions are, computed in the clear on a test set.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 /// The column of the largest value of each row, the first of equals.
 pub fn argmax(values: &Array2<f64>) -> Vec<usize> {
@@ -14,7 +15,7 @@ pub fn argmax(values: &Array2<f64>) -> Vec<usize> {
 }
 
 /// Figures of merit of a classifier.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// Rows whose class was predicted, by all rows.
     pub accuracy: f64,

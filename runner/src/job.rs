@@ -78,7 +78,7 @@ impl Explain for JobError {
 }
 
 /// Against what the computation is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Security {
     /// A party that follows the protocol and tries to learn from what it sees.
@@ -95,7 +95,7 @@ pub enum Reveal {
 }
 
 /// Which submissions are used; all that follow the schema if neither list is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSelection {
     /// The schema file.

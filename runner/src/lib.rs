@@ -6,9 +6,11 @@
 pub mod cli;
 pub mod consortium;
 pub mod control;
+pub mod demo;
 pub mod digest;
 pub mod encode;
 pub mod envelope;
+pub mod evaluation;
 pub mod failure;
 pub mod files;
 pub mod identity;
@@ -17,6 +19,7 @@ pub mod mnist;
 pub mod model;
 pub mod node;
 pub mod output;
+pub mod prediction;
 pub mod random;
 pub mod receipt;
 pub mod schema;
@@ -24,6 +27,7 @@ pub mod session;
 pub mod sharefile;
 pub mod store;
 pub mod table;
+pub mod twin;
 
 /// The version of this code, compared between the parties before a session.
 pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");

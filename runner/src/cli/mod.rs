@@ -1,16 +1,22 @@
 //! The command line: one file a command.
 
+mod demo;
+mod evaluate;
 mod init;
 mod inspect;
 mod keygen;
 mod model;
+mod opened;
 mod participant;
 mod party;
+mod predict;
 mod schema;
 mod share;
 mod status;
 mod submit;
 mod train;
+mod training_bar;
+mod twin;
 mod verify_receipt;
 
 pub use participant::{ParticipantArgs, Participation, block_on};
@@ -38,6 +44,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Keygen(keygen::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -48,12 +55,16 @@ enum Command {
     VerifyReceipt(verify_receipt::Args),
     Train(train::Args),
     Model(model::Args),
+    Evaluate(evaluate::Args),
+    Predict(predict::Args),
+    Twin(twin::Args),
     Status(status::Args),
 }
 
 impl Command {
     fn run(self, out: Output) -> Result<(), Failure> {
         match self {
+            Command::Demo(args) => demo::run(args, out),
             Command::Keygen(args) => keygen::run(args, out),
             Command::Init(args) => init::run(args, out),
             Command::Schema(args) => schema::run(args, out),
@@ -64,6 +75,9 @@ impl Command {
             Command::VerifyReceipt(args) => verify_receipt::run(args, out),
             Command::Train(args) => train::run(args, out),
             Command::Model(args) => model::run(args, out),
+            Command::Evaluate(args) => evaluate::run(args, out),
+            Command::Predict(args) => predict::run(args, out),
+            Command::Twin(args) => twin::run(args, out),
             Command::Status(args) => status::run(args, out),
         }
     }

@@ -1,17 +1,14 @@
 //! `tercet train`: train a model on what the members have submitted.
 
 use super::participant::{ParticipantArgs, block_on};
-use crate::control::Progress;
+use super::training_bar::TrainingBar;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::job::Job;
 use crate::output::Output;
 use crate::session::{self, TrainEvent, TrainReport};
-use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
-
-const BAR: &str = "{msg:<24} [{bar:30}] {pos}/{len} batches, {elapsed} gone, {eta} to go";
 
 /// Train a model on the members' shares.
 ///
@@ -103,7 +100,7 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             .with_hint("name a member as `receiver` in the job"));
     }
     let request = session::request(job.to_toml(), schema.to_toml())?;
-    let bar = out.bar(0, BAR);
+    let bar = TrainingBar::new(out);
     let report = block_on(async {
         let on_event = |event| show(event, &bar, out);
         let training = session::train(
@@ -122,7 +119,7 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             }
         }
     });
-    bar.finish_and_clear();
+    bar.finish();
     let summary = Summary::new(&job, &report?);
     out.result(&summary, || summary.text());
     Ok(())
@@ -142,25 +139,13 @@ async fn twice_interrupted() {
     interrupted().await;
 }
 
-fn show(event: TrainEvent, bar: &ProgressBar, out: Output) {
+fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
     match event {
         TrainEvent::Running { agreement } => {
             out.event(&json!({ "event": "running", "agreement": agreement }));
-            bar.println(format!("The parties agree: {}", agreement.short()));
+            bar.note(format!("The parties agree: {}", agreement.short()));
         }
-        TrainEvent::Progress(Progress { epoch, epochs, batch, batches }) => {
-            let done = epoch.saturating_sub(1).saturating_mul(batches).saturating_add(batch);
-            bar.set_length(epochs.saturating_mul(batches));
-            bar.set_position(done);
-            bar.set_message(format!("epoch {epoch}/{epochs}, batch {batch}/{batches}"));
-            out.event(&json!({
-                "event": "progress",
-                "epoch": epoch,
-                "epochs": epochs,
-                "batch": batch,
-                "batches": batches,
-            }));
-        }
+        TrainEvent::Progress(progress) => bar.batch_done(progress),
         TrainEvent::Cancelling => {
             out.event(&json!({ "event": "cancelling" }));
             out.note("Stopping at the parties ...");

@@ -137,6 +137,17 @@ pub struct Progress {
     pub batches: u64,
 }
 
+impl From<nn::train::Progress> for Progress {
+    fn from(done: nn::train::Progress) -> Self {
+        Progress {
+            epoch: done.epoch as u64,
+            epochs: done.epochs as u64,
+            batch: done.batch as u64,
+            batches: done.batches as u64,
+        }
+    }
+}
+
 /// How a session ended at one party.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SessionEnd {

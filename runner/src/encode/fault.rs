@@ -22,7 +22,7 @@ pub enum EncodeError {
         missing: Vec<String>,
     },
     /// Cells do not fit the schema.
-    #[error("{file}: {} {} not fit the schema; nothing was shared:\n{faults}",
+    #[error("{file}: {} {} not fit the schema; the file was not used:\n{faults}",
         faults.total(), if faults.total() == 1 { "cell does" } else { "cells do" })]
     BadCells {
         /// The file.

@@ -80,7 +80,7 @@ fn all_bad_cells_are_named_in_the_order_of_the_rows() {
                 inf,M,malignant\n";
     assert_eq!(
         refusal(text, &schema()),
-        "ward.csv: 8 cells do not fit the schema; nothing was shared:\n\
+        "ward.csv: 8 cells do not fit the schema; the file was not used:\n\
          \x20 row 1 (line 2), column 'age': 'abc' is not a number\n\
          \x20 row 2 (line 3), column 'sex': 'X' is not one of 'F', 'M'\n\
          \x20 row 3 (line 5), column 'age': 200 is outside the bounds 0 to 100\n\

@@ -7,7 +7,7 @@ use super::fault::end_of;
 use super::host::News;
 use super::prepare::Prepared;
 use super::{Link, inputs};
-use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
+use crate::control::{SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::job::Security;
 use crate::model::{ModelShare, TensorTerms, Terms, tensors};
@@ -75,7 +75,7 @@ pub(super) fn run(
     let observe = |event| {
         if let Event::Batch(done) = event {
             iterations += 1;
-            news.send_modify(|news| news.progress = Some(report(done)));
+            news.send_modify(|news| news.progress = Some(done.into()));
         }
         ControlFlow::Continue(())
     };
@@ -96,15 +96,6 @@ pub(super) fn run(
     let sealed = seal(&node, &prepared, model, &outcome)
         .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?;
     Ok(Finished { sealed, stats })
-}
-
-fn report(done: nn::train::Progress) -> Progress {
-    Progress {
-        epoch: done.epoch as u64,
-        epochs: done.epochs as u64,
-        batch: done.batch as u64,
-        batches: done.batches as u64,
-    }
 }
 
 /// Turns the links on which the parties agreed into those on which they compute.

@@ -1,0 +1,47 @@
+//! How far a training is: a bar for people, a line a batch for programs.
+
+use crate::control::Progress;
+use crate::output::Output;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+const BAR: &str = "{msg:<24} [{bar:30}] {pos}/{len} batches, {elapsed} gone, {eta} to go";
+
+/// The bar of a training.
+pub struct TrainingBar {
+    out: Output,
+    bar: ProgressBar,
+}
+
+impl TrainingBar {
+    /// A bar that waits for the first batch.
+    pub fn new(out: Output) -> Self {
+        TrainingBar { out, bar: out.bar(0, BAR) }
+    }
+
+    /// Prints a line above the bar, to people only.
+    pub fn note(&self, line: impl AsRef<str>) {
+        self.bar.println(line);
+    }
+
+    /// Shows that a batch is done.
+    pub fn batch_done(&self, progress: Progress) {
+        let Progress { epoch, epochs, batch, batches } = progress;
+        let done = epoch.saturating_sub(1).saturating_mul(batches).saturating_add(batch);
+        self.bar.set_length(epochs.saturating_mul(batches));
+        self.bar.set_position(done);
+        self.bar.set_message(format!("epoch {epoch}/{epochs}, batch {batch}/{batches}"));
+        self.out.event(&json!({
+            "event": "progress",
+            "epoch": epoch,
+            "epochs": epochs,
+            "batch": batch,
+            "batches": batches,
+        }));
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
