@@ -3,7 +3,7 @@
 //! ```toml
 //! name = "readmission"
 //! receiver = "analyst"
-//! security = "semi-honest"        # the default
+//! security = "semi-honest"        # the default; or "malicious"
 //! reveal = ["model"]              # the default: nothing else is ever opened
 //!
 //! [data]
@@ -29,6 +29,7 @@ use crate::files::{self, FileError};
 use crate::identity::Name;
 use crate::schema::{Schema, SchemaError};
 use crate::sharefile::DataSetId;
+use mpc_core::security::{self, Security as _};
 use nn::spec::{FeatureSpec, ModelSpec, PrecisionSpec, Spec, SpecError, TrainingSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -84,6 +85,18 @@ pub enum Security {
     /// A party that follows the protocol and tries to learn from what it sees.
     #[default]
     SemiHonest,
+    /// A party that sends whatever it likes: every product is verified, or the session aborts.
+    Malicious,
+}
+
+impl Security {
+    /// The name in jobs and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Security::SemiHonest => security::SemiHonest::NAME,
+            Security::Malicious => security::Malicious::NAME,
+        }
+    }
 }
 
 /// What may be opened.
@@ -225,13 +238,10 @@ impl Job {
     /// Where the schema file lies, comments and formatting do not matter.
     pub fn digest(&self, schema: &Schema) -> Digest {
         let spec = toml::to_string(&self.spec).expect("a specification is plain fields");
-        let security = match self.security {
-            Security::SemiHonest => "semi-honest",
-        };
         Canonical::new("tercet/job/1")
             .text(&self.name)
             .text(self.receiver.as_str())
-            .text(security)
+            .text(self.security.name())
             .list(self.reveal.iter(), |to, reveal| match reveal {
                 Reveal::Model => to.text("model"),
             })
@@ -319,7 +329,7 @@ mod tests {
         assert!(refusal(&format!("reveal = []\n{JOB}")).contains("reveal"));
         let both = JOB.replace("[model]", "sets = [\"00112233445566778899aabbccddeeff\"]\n[model]");
         assert!(refusal(&both).contains("not both"));
-        let malicious = format!("security = \"malicious\"\n{JOB}");
-        assert!(refusal(&malicious).contains("semi-honest"));
+        let unknown = format!("security = \"none\"\n{JOB}");
+        assert!(refusal(&unknown).contains("semi-honest"));
     }
 }

@@ -20,7 +20,7 @@ use mpc_core::net::tls::{TlsStream, TlsTransport};
 use mpc_core::net::{KEY_AGREEMENT_ROUNDS, agree_keys};
 use mpc_core::prss::Prss;
 use mpc_core::ring::Z64;
-use mpc_core::security::{self, SemiHonest};
+use mpc_core::security::{self, Malicious, SemiHonest};
 use mpc_core::share::{Arith, Fixed, Words};
 use nn::engine::Mpc;
 use nn::seed::Seed;
@@ -82,6 +82,9 @@ pub(super) fn run(
     let (model, outcome) = match prepared.job.security() {
         Security::SemiHonest => {
             session.run::<SemiHonest, _, _>(|ctx| train_shared(ctx, &prepared, data, observe))
+        }
+        Security::Malicious => {
+            session.run::<Malicious, _, _>(|ctx| train_shared(ctx, &prepared, data, observe))
         }
     }
     .map_err(end_of)?;
