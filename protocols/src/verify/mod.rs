@@ -75,12 +75,15 @@ pub async fn verify_in_degree<const D: usize, S: Security>(ctx: &Ctx<S>) -> Resu
     Ok(())
 }
 
+/// What is left of the products of one ring, and the transcript of its challenges.
+type Reduced = (Opening, [u8; 32]);
+
 async fn check<const D: usize, S: Security>(ctx: &Ctx<S>, products: &[Product]) -> Result<()> {
     // Step 1: a barrier, before anybody learns a challenge.
     views::agree(&ctx.step("begin"), &digest(products)).await?;
 
     // Step 2: one product for each ring.
-    let mut batches: Vec<LocalBoxFuture<'_, Result<(Opening, [u8; 32])>>> = Vec::new();
+    let mut batches: Vec<LocalBoxFuture<'_, Result<Reduced>>> = Vec::new();
     if products.iter().any(|product| matches!(product, Product::And { .. })) {
         let ctx = ctx.step("bits");
         batches.push(
@@ -130,7 +133,7 @@ async fn finish<A: Algebra, S: Security>(
     mut coins: Coins<S>,
     claim: Claim,
     width: u32,
-) -> Result<(Opening, [u8; 32])> {
+) -> Result<Reduced> {
     let opening = sacrifice::<A, S>(&ctx.step("sacrifice"), &mut coins, claim, width).await?;
     Ok((opening, coins.transcript()))
 }
