@@ -92,6 +92,7 @@ fn last_word(frame: &mut [u8]) -> &mut [u8] {
     &mut payload[from..]
 }
 
+#[allow(clippy::unit_arg)] // an edit and the answer that it was made, on one line
 const EDITS: [(&str, Edit); 11] = [
     ("with its first bit flipped", |m, _| changed(m.frames[0][FRAME_HEADER_BYTES] ^= 1)),
     ("with its last word flipped at the lowest bit", |m, _| {

@@ -159,7 +159,7 @@ mod tests {
     /// Multiplication by `X`, straight from the definition.
     fn times_x(a: u64) -> u64 {
         let carry = a >> 63;
-        a << 1 ^ carry * REDUCTION
+        (a << 1) ^ (carry * REDUCTION)
     }
 
     fn by_definition(a: u64, b: u64) -> u64 {
