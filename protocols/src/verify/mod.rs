@@ -7,13 +7,13 @@
 //! before anything that depends on them is opened. `docs/VERIFICATION.md` has the
 //! protocol as a whole, its proof and its error bound.
 //!
-//! 1. [`views::agree`]: a barrier; all products are delivered.
-//! 2. [`batch`]: with challenges from [`coin`], the products of each ring become one claim
-//!    on an inner product: single products and inner products by [`table`], matrix
+//! 1. `views::agree`: a barrier; all products are delivered.
+//! 2. [`batch`]: with challenges from [`mod@coin`], the products of each ring become one claim
+//!    on an inner product: single products and inner products by `table`, matrix
 //!    products by [`matrices`].
 //! 3. [`compress`]: the inner product becomes a single product.
-//! 4. [`sacrifice`]: that one is checked against a random triple.
-//! 5. [`views::confirm`]: nobody goes on unless all parties are content.
+//! 4. [`mod@sacrifice`]: that one is checked against a random triple.
+//! 5. `views::confirm`: nobody goes on unless all parties are content.
 
 pub mod algebra;
 pub mod batch;
