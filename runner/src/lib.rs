@@ -29,5 +29,7 @@ pub mod store;
 pub mod table;
 pub mod twin;
 
-/// The version of this code, compared between the parties before a session.
-pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The version of this code and a digest of its sources, compared between the
+/// parties before a session.
+pub const CODE_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "+", env!("TERCET_SOURCE_DIGEST"));

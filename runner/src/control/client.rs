@@ -1,7 +1,8 @@
 //! Asking a node: dial, greet, one request.
 
 use super::{
-    ALPN_CONTROL, ALPN_MPC, Answer, CONTROL_VERSION, ControlError, Framed, Hello, Request, Welcome,
+    ALPN_CONTROL, ALPN_MPC, Answer, CONTROL_VERSION, ControlError, Framed, Hello, Reason, Refusal,
+    Request, Welcome,
 };
 use crate::CODE_VERSION;
 use crate::consortium::Consortium;
@@ -48,6 +49,13 @@ impl<'a> Dialer<'a> {
             })
             .await?;
         let welcome: Welcome = framed.receive_message().await?;
+        if welcome.protocol != CONTROL_VERSION {
+            let message = format!(
+                "{party} speaks version {} of the control protocol, this is version {CONTROL_VERSION}",
+                welcome.protocol
+            );
+            return Err(Refusal::new(Reason::Version, message).into());
+        }
         if welcome.party != party {
             return Err(ControlError::OtherParty { expected: party, found: welcome.party });
         }

@@ -17,6 +17,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 /// How often the parties hear that the client is there.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// A party in a session reports every few seconds and is not given up sooner than this.
+const MIN_PARTY_PATIENCE: Duration = Duration::from_secs(15);
 /// How long to wait for the other parties when one has reported its end.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 /// Events that wait to be shown.
@@ -145,6 +147,7 @@ pub async fn train(
     let mut senders = Vec::with_capacity(3);
     for (party, client) in PartyId::ALL.into_iter().zip([a, b, c]) {
         let (from_party, to_party) = client.request(request).await?.split();
+        let from_party = from_party.with_patience(patience.max(MIN_PARTY_PATIENCE));
         tokio::spawn(listen(party, from_party, said.clone()));
         senders.push(to_party);
     }

@@ -28,6 +28,9 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// Reports without news after which the client is told that all is well.
 const QUIET_REPORTS: u32 = 20;
 
+/// A client that trains reports every few seconds and is not given up sooner than this.
+const MIN_CLIENT_PATIENCE: Duration = Duration::from_secs(15);
+
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainRequest {
@@ -61,7 +64,9 @@ pub async fn host(
     connection: Framed<TlsStream<TcpStream>>,
     request: TrainRequest,
 ) -> Result<(), ControlError> {
-    let (mut from_client, mut to_client) = connection.split();
+    let (from_client, mut to_client) = connection.split();
+    let patience = from_client.patience().max(MIN_CLIENT_PATIENCE);
+    let mut from_client = from_client.with_patience(patience);
     let Some(guard) = node.enter_session(request.session) else {
         let refusal = Refusal::new(Reason::SessionUsed, "this session runs already");
         return to_client.send(&SessionEvent::Refused(refusal)).await;

@@ -97,6 +97,9 @@ pub enum StoreError {
         /// Its layout.
         found: i64,
     },
+    /// There are files, but no database that knows them.
+    #[error("{} holds submissions or models, but its node.db is missing or empty", .0.display())]
+    NoDatabase(PathBuf),
     /// A row holds something that was never written there.
     #[error("the database of the node is damaged: {0}")]
     Damaged(String),
@@ -129,7 +132,9 @@ impl Explain for StoreError {
             StoreError::Layout { .. } => {
                 Some("use the version that made it, or a later one".into())
             }
-            StoreError::Damaged(_) => Some("restore the data directory from a backup".into()),
+            StoreError::Damaged(_) | StoreError::NoDatabase(_) => {
+                Some("restore the data directory from a backup".into())
+            }
             _ => None,
         }
     }
@@ -217,6 +222,7 @@ fn prepare_layout(database: &mut Connection, dir: &Path) -> Result<(), StoreErro
     let transaction = database.transaction()?;
     match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
         0 => {
+            require_empty(dir)?;
             transaction.execute_batch(LAYOUT)?;
             transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
         }
@@ -224,6 +230,19 @@ fn prepare_layout(database: &mut Connection, dir: &Path) -> Result<(), StoreErro
         found => return Err(StoreError::Layout { dir: dir.to_owned(), found }),
     }
     Ok(transaction.commit()?)
+}
+
+/// Without its database the files are not leftovers but all that is left.
+fn require_empty(dir: &Path) -> Result<(), StoreError> {
+    for part in ["submissions", "models"] {
+        let path = dir.join(part);
+        let mut entries =
+            fs::read_dir(&path).map_err(|source| FileError::Read { path: path.clone(), source })?;
+        if entries.next().is_some() {
+            return Err(StoreError::NoDatabase(dir.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Writes down whose directory this is, or checks that it is still the same party's.

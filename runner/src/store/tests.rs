@@ -98,6 +98,21 @@ fn leftovers_of_a_crash_are_removed_at_start() {
 }
 
 #[test]
+fn files_without_their_database_are_not_removed() {
+    let fixture = Fixture::new();
+    {
+        let store = fixture.open();
+        store.accept(upload(&store, b"kept"), &submission(1, b"kept")).unwrap();
+    }
+    fs::remove_file(fixture.dir.path().join("node.db")).unwrap();
+    for _ in 0..2 {
+        let refused = Store::open(fixture.dir.path(), &fixture.card);
+        assert!(matches!(refused, Err(StoreError::NoDatabase(_))));
+        assert_eq!(fixture.files("submissions"), 1);
+    }
+}
+
+#[test]
 fn an_upload_goes_on_where_it_was_interrupted() {
     let fixture = Fixture::new();
     let store = fixture.open();
