@@ -3,10 +3,12 @@
 mod common;
 
 use common::last_line;
+use runner::consortium::Consortium;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -229,4 +231,20 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     let (code, error) = demo.ended();
     assert_eq!(code, Some(130));
     assert!(error.contains("interrupted"), "{error}");
+}
+
+#[test]
+fn the_nodes_of_a_demo_that_is_killed_stop_by_themselves() {
+    let mut demo = Endless::training();
+    demo.demo.kill().unwrap();
+    demo.demo.wait().unwrap();
+    let left = fs::read_dir(demo.dir.path().join("tmp")).unwrap().next().unwrap().unwrap().path();
+    let consortium = Consortium::load(&left.join("consortium/consortium.toml")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for (_, party) in consortium.parties() {
+        while TcpStream::connect(&party.address).is_ok() {
+            assert!(Instant::now() < deadline, "a node outlived the demo");
+            thread::yield_now();
+        }
+    }
 }

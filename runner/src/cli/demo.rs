@@ -128,7 +128,7 @@ impl From<Args> for Settings {
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     let settings = Settings::from(args);
     let report = block_on(demo::run(&settings, out))?;
-    out.result(&report, || demo::render(&report));
+    out.result(&report, || format!("\n{}", demo::render(&report)));
     Ok(())
 }
 

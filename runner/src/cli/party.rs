@@ -6,7 +6,9 @@ use crate::output::Output;
 use serde_json::json;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::thread;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// Run one of the three compute nodes until it is stopped.
@@ -25,6 +27,9 @@ pub struct Args {
     /// Listen here instead of the address in the configuration.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Stop when standard input ends, as it does when the program that started the node is gone.
+    #[arg(long)]
+    until_stdin_ends: bool,
 }
 
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
@@ -65,11 +70,27 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
                     tokio::select! {
                         _ = interrupt.recv() => {}
                         _ = terminate.recv() => {}
+                        () = stdin_ended(), if args.until_stdin_ends => {}
                     }
                 })
                 .await;
             Ok(())
         })
+}
+
+/// Waits for the end of standard input; nobody waits for the thread that reads it.
+async fn stdin_ended() {
+    let (ended, wait) = oneshot::channel();
+    let reader = thread::Builder::new().name("stdin".into()).spawn(move || {
+        // An input that cannot be read has ended, too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        // Without a receiver the node is stopping already.
+        let _ = ended.send(());
+    });
+    match reader {
+        Ok(_) => drop(wait.await),
+        Err(e) => tracing::error!(error = %e, "standard input cannot be watched; stopping"),
+    }
 }
 
 /// Logs to standard error, as text to a terminal and as JSON elsewhere.

@@ -24,7 +24,7 @@ impl Nodes {
         let [first, second, third] = PartyId::ALL.map(|party| {
             let name = format!("party{}", party.index());
             let config = format!("{consortium}/{name}/party.toml");
-            processes.start(&name, &["party", "--config", &config])
+            processes.start(&name, &["party", "--config", &config, "--until-stdin-ends"])
         });
         let mut nodes = Nodes { nodes: [first?, second?, third?] };
         for node in &mut nodes.nodes {

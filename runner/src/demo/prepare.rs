@@ -47,11 +47,10 @@ impl Prepared {
         };
         let rows: usize = self.holders.iter().map(|holder| holder.rows).sum();
         format!(
-            "{}: {} features, {label}; {} rows for {} holders, {} to test on",
+            "{}: {} features, {label}; {} rows to share, {} to test",
             self.data,
             self.schema.feature_columns(),
             HumanCount(rows as u64),
-            self.holders.len(),
             HumanCount(self.rows_test as u64),
         )
     }

@@ -13,7 +13,7 @@ use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// How long a process that is asked to stop may take.
@@ -61,7 +61,7 @@ impl Processes {
                 .arg("--json")
                 .args(args)
                 .current_dir(&self.dir)
-                .stdin(Stdio::null())
+                .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(errors)
                 // Ctrl-C at the terminal is for the demo, which then ends its processes in order.
@@ -70,8 +70,8 @@ impl Processes {
         };
         match start() {
             Ok(mut child) => {
-                let lines = child.stdout.take().map(BufReader::new);
-                Ok(Process { command, log, child, lines, last: Value::Null })
+                let (leash, lines) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
+                Ok(Process { command, log, child, _leash: leash, lines, last: Value::Null })
             }
             Err(e) => Err(Failure::new(format!("cannot start `{command}`: {e}"))),
         }
@@ -92,6 +92,8 @@ pub struct Process {
     command: String,
     log: PathBuf,
     child: Child,
+    /// Its standard input: ends with this process, even if that is killed.
+    _leash: Option<ChildStdin>,
     lines: Option<BufReader<ChildStdout>>,
     /// The line that it printed last.
     last: Value,

@@ -8,7 +8,7 @@ use indicatif::{DecimalBytes, HumanCount};
 pub fn render(report: &Report) -> String {
     let mut parts = vec![headline(report), quality(report)];
     parts.extend(report.secure.confusion_text());
-    parts.extend([cost(report), who_saw_what(report)]);
+    parts.extend([cost(report), who_saw_what(report), last_line(report)]);
     parts.join("\n\n")
 }
 
@@ -38,14 +38,21 @@ fn quality(report: &Report) -> String {
     let twin_took = ("", seconds(report.seconds_plaintext));
     let secure = report.secure.figures().into_iter().chain([took]);
     let plain = report.plaintext.figures().into_iter().chain([twin_took]);
-    table(
+    let figures = table(
         vec![
             format!("on {} test rows", count(report.rows_test)),
             "trained on shares".into(),
             "trained in the clear".into(),
         ],
         secure.zip(plain).map(|((name, secret), (_, clear))| vec![name.into(), secret, clear]),
-    )
+    );
+    match report.secure.constant_accuracy() {
+        Some(constant) => format!(
+            "{figures}\nOne and the same answer for every row would be right for {:.2} % at best.",
+            constant * 100.0
+        ),
+        None => figures,
+    }
 }
 
 /// What the computation cost each party.
@@ -85,6 +92,14 @@ fn who_saw_what(report: &Report) -> String {
     );
     line(&report.receiver, "the trained model, the only thing that was ever opened".into());
     text
+}
+
+fn last_line(report: &Report) -> String {
+    let left = match &report.directory {
+        None => "nothing of it is left on the disk".into(),
+        Some(dir) => format!("everything is in {}", dir.display()),
+    };
+    format!("All of this took {:.1} s; {left}.", report.seconds_total)
 }
 
 #[cfg(test)]

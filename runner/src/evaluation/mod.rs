@@ -79,4 +79,11 @@ impl Evaluation {
             Evaluation::Regression { .. } => None,
         }
     }
+
+    /// The accuracy of the best constant answer: what a model must exceed to be of use.
+    pub fn constant_accuracy(&self) -> Option<f64> {
+        let Evaluation::Classification { rows, figures, .. } = self else { return None };
+        let of_class = figures.confusion.iter().map(|row| row.iter().sum::<usize>());
+        of_class.max().map(|most| most as f64 / *rows as f64)
+    }
 }

@@ -23,7 +23,8 @@ pub fn table(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -
 impl Evaluation {
     /// The figures and the confusion matrix, one under the other.
     pub fn text(&self) -> String {
-        let header = vec![format!("on {} rows", HumanCount(self.rows() as u64)), String::new()];
+        let header =
+            vec![format!("on {} rows", HumanCount(self.rows() as u64)), "the model".into()];
         let figures = self.figures().into_iter().map(|(name, value)| vec![name.into(), value]);
         let parts = [table(header, figures)].into_iter().chain(self.confusion_text());
         parts.collect::<Vec<_>>().join("\n\n")
