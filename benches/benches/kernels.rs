@@ -3,11 +3,12 @@
 //!
 //! Run all with `cargo bench -p benches --bench kernels`, or some by a part of
 //! their name, for instance `-- product/128x784x128`. Throughput of products
-//! is in multiply-additions per second.
+//! is in multiply-additions per second. The clock is the processor time of the
+//! thread, so that other work on the machine does not count.
 
+use benches::thread_time::ThreadTime;
 use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
-    measurement::WallTime,
 };
 use mpc_core::ring::bits::{from_planes_into, plane_words, to_planes_into};
 use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
@@ -18,13 +19,19 @@ use ndarray::Array2;
 use std::hint::black_box;
 use std::time::Duration;
 
+type Clock = Criterion<ThreadTime>;
+
 /// Values of a hidden layer of 128 units over a batch of 128 rows.
 const LAYER: usize = 128 * 128;
 
-criterion_group!(kernels, products, replicated_products, slicing, packing, generator, elementwise);
+criterion_group!(
+    name = kernels;
+    config = Criterion::default().with_measurement(ThreadTime);
+    targets = products, replicated_products, slicing, packing, generator, elementwise
+);
 criterion_main!(kernels);
 
-fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+fn group<'c>(c: &'c mut Clock, name: &str) -> BenchmarkGroup<'c, ThreadTime> {
     let mut group = c.benchmark_group(name);
     group.sample_size(20);
     group.warm_up_time(Duration::from_millis(300));
@@ -96,7 +103,7 @@ fn view(words: &[u64], rows: usize, cols: usize, transposed: bool) -> MatRef<'_>
 }
 
 /// Every backend, a plain triple loop, and the product of `ndarray` on floats.
-fn products(c: &mut Criterion) {
+fn products(c: &mut Clock) {
     for shape in Shape::all() {
         let mut group = group(c, &format!("product/{}", shape.name()));
         group.throughput(Throughput::Elements(shape.products()));
@@ -140,7 +147,7 @@ fn triple_loop(out: &mut [u64], a: &[u64], b: &[u64], cols: usize) {
 }
 
 /// The local part of a product of shares: two products, counted as such.
-fn replicated_products(c: &mut Criterion) {
+fn replicated_products(c: &mut Clock) {
     for shape in Shape::all().into_iter().filter(Shape::is_moderate) {
         let mut group = group(c, &format!("replicated product/{}", shape.name()));
         group.throughput(Throughput::Elements(2 * shape.products()));
@@ -159,7 +166,7 @@ fn replicated_products(c: &mut Criterion) {
 }
 
 /// Words to bit planes and back; throughput in bytes of words.
-fn slicing(c: &mut Criterion) {
+fn slicing(c: &mut Clock) {
     let mut group = group(c, "bit planes");
     group.throughput(Throughput::Bytes(8 * LAYER as u64));
     let mut values = random(1, LAYER);
@@ -175,7 +182,7 @@ fn slicing(c: &mut Criterion) {
 }
 
 /// Words to the wire and back; throughput in bytes of words.
-fn packing(c: &mut Criterion) {
+fn packing(c: &mut Clock) {
     let mut group = group(c, "wire");
     group.throughput(Throughput::Bytes(8 * LAYER as u64));
     let mut words = random(1, LAYER);
@@ -191,7 +198,7 @@ fn packing(c: &mut Criterion) {
 }
 
 /// Draws of several lengths; throughput in bytes of keystream.
-fn generator(c: &mut Criterion) {
+fn generator(c: &mut Clock) {
     let mut group = group(c, "generator");
     for len in [16, 1 << 10, 1 << 17] {
         group.throughput(Throughput::Bytes(8 * len as u64));
@@ -211,7 +218,7 @@ fn generator(c: &mut Criterion) {
 }
 
 /// The local parts of products of shares, element by element.
-fn elementwise(c: &mut Criterion) {
+fn elementwise(c: &mut Clock) {
     let mut group = group(c, "elementwise");
     group.throughput(Throughput::Elements(LAYER as u64));
     let [x0, x1, y0, y1, mut out] = [1, 2, 3, 4, 5].map(|seed| random(seed, LAYER));
