@@ -124,7 +124,7 @@ fn a_party_that_dies_is_named_with_the_step_and_the_others_go_on() {
         for &party in &survivors {
             assert!(message.contains(&format!("party {party}")), "{message}");
             assert!(trial.is_up(party));
-            assert!(trial.log(party).contains(&format!("lost party {victim}")));
+            trial.await_log(party, &format!("lost party {victim}"));
         }
 
         trial.start(victim);
@@ -142,7 +142,7 @@ fn ctrl_c_cancels_at_all_parties_and_exits_with_130() {
     assert_eq!(code, Some(130), "{last}");
     assert!(last["error"].as_str().unwrap().starts_with("cancelled; the parties have stopped"));
     for party in 0..3 {
-        assert!(trial.log(party).contains("session cancelled"), "{}", trial.log(party));
+        trial.await_log(party, "session cancelled");
         assert!(!trial.log(party).contains("session failed"), "{}", trial.log(party));
     }
     trial.job("short", &job(1));
@@ -157,7 +157,7 @@ fn a_client_that_is_killed_ends_its_session() {
     training.end();
     wait_until_idle(&trial);
     for party in 0..3 {
-        assert!(trial.log(party).contains("session cancelled"), "{}", trial.log(party));
+        trial.await_log(party, "session cancelled");
     }
 }
 
@@ -168,7 +168,7 @@ fn a_node_that_is_asked_to_stop_ends_its_session_in_order() {
     assert!(trial.terminate(2), "exit code 0 after SIGTERM");
     let (code, last) = training.end();
     assert!(code == Some(130) || code == Some(1), "{last}");
-    assert!(trial.log(2).contains("session cancelled"), "{}", trial.log(2));
+    trial.await_log(2, "session cancelled");
     assert!(trial.is_up(0) && trial.is_up(1));
 }
 

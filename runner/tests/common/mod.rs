@@ -16,6 +16,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Three classes by four numbers.
 pub const SCHEMA: &str = r#"
@@ -140,6 +141,15 @@ impl Trial {
     }
 
     /// What a node has logged.
+    /// Waits until a node's log holds a text: a line may come after what caused it is seen.
+    pub fn await_log(&self, party: usize, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.log(party).contains(text) {
+            assert!(Instant::now() < deadline, "no '{text}' in: {}", self.log(party));
+            std::thread::yield_now();
+        }
+    }
+
     pub fn log(&self, party: usize) -> String {
         fs::read_to_string(self.path(&format!("party{party}.log"))).unwrap_or_default()
     }
