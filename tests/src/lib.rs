@@ -1,1 +1,1 @@
-//! placeholder
+//! End-to-end tests with the real binary. For now they are in `runner/tests`.
