@@ -70,10 +70,7 @@ impl Output {
     pub fn bar(&self, length: u64, template: &str) -> ProgressBar {
         let target =
             if self.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("=> ");
-        ProgressBar::with_draw_target(Some(length), target).with_style(style)
+        ProgressBar::with_draw_target(Some(length), target).with_style(style(template))
     }
 
     fn json_line<T: Serialize>(&self, value: &T) {
@@ -82,6 +79,13 @@ impl Output {
             Err(e) => eprintln!("error: cannot express the result as JSON: {e}"),
         }
     }
+}
+
+/// How a bar looks that follows a template.
+pub fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 /// Prints a line; a reader that went away (`| head`) is no error of ours.

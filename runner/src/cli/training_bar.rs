@@ -1,10 +1,14 @@
 //! How far a training is: a bar for people, a line a batch for programs.
 
 use crate::control::Progress;
-use crate::output::Output;
+use crate::output::{Output, style};
 use indicatif::ProgressBar;
 use serde_json::json;
+use std::time::Duration;
 
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(200);
+const WAITING: &str = "{spinner} waiting for the first batch, {elapsed} gone";
 const BAR: &str = "{msg:<24} [{bar:30}] {pos}/{len} batches, {elapsed} gone, {eta} to go";
 
 /// The bar of a training.
@@ -16,7 +20,9 @@ pub struct TrainingBar {
 impl TrainingBar {
     /// A bar that waits for the first batch.
     pub fn new(out: Output) -> Self {
-        TrainingBar { out, bar: out.bar(0, BAR) }
+        let bar = out.bar(0, WAITING);
+        bar.enable_steady_tick(TICK);
+        TrainingBar { out, bar }
     }
 
     /// Prints a line above the bar, to people only.
@@ -28,6 +34,10 @@ impl TrainingBar {
     pub fn batch_done(&self, progress: Progress) {
         let Progress { epoch, epochs, batch, batches } = progress;
         let done = epoch.saturating_sub(1).saturating_mul(batches).saturating_add(batch);
+        if self.bar.length() == Some(0) {
+            self.bar.disable_steady_tick();
+            self.bar.set_style(style(BAR));
+        }
         self.bar.set_length(epochs.saturating_mul(batches));
         self.bar.set_position(done);
         self.bar.set_message(format!("epoch {epoch}/{epochs}, batch {batch}/{batches}"));

@@ -67,6 +67,16 @@ impl<S: AsyncRead + AsyncWrite> Framed<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
+    /// Puts the two halves of one connection together again.
+    ///
+    /// # Panics
+    /// If they are halves of different connections.
+    pub fn join(read: Framed<ReadHalf<S>>, write: Framed<WriteHalf<S>>) -> Self {
+        Framed::new(read.stream.unsplit(write.stream), read.patience)
+    }
+}
+
 impl<S: AsyncWrite + Unpin> Framed<S> {
     /// Sends a message.
     ///

@@ -3,10 +3,10 @@
 //! Protocols block and run in lock-step, so nothing of this happens inside the
 //! asynchronous runtime.
 
+use super::Link;
 use super::fault::end_of;
 use super::host::News;
 use super::prepare::Prepared;
-use super::{Link, inputs};
 use crate::control::{SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::job::Security;
@@ -38,7 +38,8 @@ use zeroize::Zeroizing;
 /// What the thread of a session needs.
 pub(super) struct Work {
     pub(super) node: Arc<Node>,
-    pub(super) prepared: Prepared,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) data: Dataset<Fixed>,
     /// To the previous and the next party.
     pub(super) links: [Link; 2],
     /// Ends the computation, also one that waits for a peer.
@@ -52,7 +53,7 @@ pub(super) struct Finished {
     pub(super) stats: SessionStats,
 }
 
-/// Agrees on keys, loads the shares, trains and seals the model share.
+/// Agrees on keys, trains and seals the model share.
 ///
 /// # Errors
 /// How the session ended instead.
@@ -60,8 +61,7 @@ pub(super) fn run(
     work: Work,
     news: &watch::Sender<News>,
 ) -> std::result::Result<Finished, SessionEnd> {
-    let Work { node, prepared, links, cancel } = work;
-    let data = inputs::load(&node, &prepared).map_err(SessionEnd::Failed)?;
+    let Work { node, prepared, data, links, cancel } = work;
     let mut transport = transport(&node, &prepared, links)
         .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?
         .cancel_with(Arc::clone(&cancel));

@@ -3,8 +3,9 @@
 use super::compute::{self, Finished, Work};
 use super::fault::learn;
 use super::links::Connector;
+use super::loading::load_together;
 use super::prepare::{Prepared, prepare};
-use super::{Agreement, Cancel, Link, inquiry};
+use super::{Agreement, Cancel, Link, inputs, inquiry};
 use crate::control::{
     ControlError, DuringSession, Framed, Progress, Reason, Refusal, SessionEnd, SessionEvent,
     SessionFault,
@@ -170,7 +171,7 @@ async fn run(
     }
     tracing::info!(%session, client = %request.client, "session begins");
     let end = match prepared {
-        Ok(prepared) => match compute_with_peers(node, guard, prepared, news).await {
+        Ok(prepared) => match compute_with_peers(node, guard, Arc::new(prepared), news).await {
             Ok(finished) => store_model(node, session, finished).await,
             Err(end) => investigate(node, guard, end).await,
         },
@@ -225,11 +226,11 @@ fn connector(node: &Node) -> Connector<'_> {
     }
 }
 
-/// Connects, agrees, and computes on a thread of its own.
+/// Connects, agrees, loads the shares, and computes on a thread of its own.
 async fn compute_with_peers(
     node: &Arc<Node>,
     guard: &SessionGuard<'_>,
-    prepared: Prepared,
+    prepared: Arc<Prepared>,
     news: watch::Sender<News>,
 ) -> Result<Finished, SessionEnd> {
     let cancel = guard.cancel();
@@ -239,9 +240,22 @@ async fn compute_with_peers(
             return Err(SessionEnd::Cancelled { step: "connecting to the other parties".into() });
         }
     };
+    let loading = load_together([node.party().prev(), node.party().next()], links, {
+        let (node, prepared) = (Arc::clone(node), Arc::clone(&prepared));
+        async move {
+            let loaded = spawn_blocking(move || inputs::load(&node, &prepared)).await;
+            loaded.unwrap_or_else(|e| Err(SessionFault::internal(e)))
+        }
+    });
+    let (links, data) = tokio::select! {
+        loaded = loading => loaded.map_err(SessionEnd::Failed)?,
+        () = cancel.wait() => {
+            return Err(SessionEnd::Cancelled { step: "loading the shares".into() });
+        }
+    };
     news.send_modify(|news| news.agreement = Some(prepared.agreement.digest()));
     let (done, result) = oneshot::channel();
-    let work = Work { node: Arc::clone(node), prepared, links, cancel: cancel.flag() };
+    let work = Work { node: Arc::clone(node), prepared, data, links, cancel: cancel.flag() };
     let spawned = std::thread::Builder::new().name("session".into()).spawn(move || {
         // If nobody waits any more, the result has nobody to go to.
         let _ = done.send(compute::run(work, &news));

@@ -3,12 +3,12 @@
 use super::prepare::Prepared;
 use crate::control::SessionFault;
 use crate::node::Node;
-use crate::sharefile::{Manifest, ShareFile};
+use crate::sharefile::{ShareFile, Submission};
 use crate::store::StoredSubmission;
-use mpc_core::ring::Z64;
 use mpc_core::share::{Arith, Fixed, Words};
 use nn::train::Dataset;
 use std::fmt::Display;
+use std::time::Instant;
 
 /// Opens the submissions of a session and puts their rows one below the other.
 ///
@@ -16,39 +16,73 @@ use std::fmt::Display;
 /// When a share file cannot be read, is no longer what was accepted, or does not
 /// have the shape that the schema prescribes.
 pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Fixed>, SessionFault> {
-    let mut features = Vec::with_capacity(prepared.submissions.len());
-    let mut labels = Vec::with_capacity(prepared.submissions.len());
+    let started = Instant::now();
+    let rows = prepared.blueprint.data().rows;
+    let [mut features, mut labels] =
+        columns(prepared).map(|columns| Stack::with_capacity(rows, columns));
     let mut scale = None;
     for submission in &prepared.submissions {
         let opened = open(node, submission)?;
+        require_shape(prepared, submission, &opened)?;
         let manifest = &opened.header().data_set;
-        require_shape(prepared, submission, manifest)?;
         if scale.replace(manifest.scale).is_some_and(|first| first != manifest.scale) {
             return Err(failed(submission, "it has another scale than the others"));
         }
-        let shape = |columns: u64| [manifest.rows as usize, columns as usize];
-        let shapes = [shape(manifest.feature_columns), shape(manifest.label_columns)];
+        // The shape was checked, and fits in memory since the words do.
+        let words = manifest.rows as usize * features.columns;
         let (first, second) = opened.into_components();
-        let [of_features, of_labels] = split(shapes, &first, &second);
-        features.push(of_features);
-        labels.push(of_labels);
+        let ((first, first_labels), (second, second_labels)) =
+            (first.split_at(words), second.split_at(words));
+        features.append(first, second);
+        labels.append(first_labels, second_labels);
     }
     let scale = scale.ok_or_else(|| SessionFault::internal("there are no data"))?;
-    let joined = |parts: &[Arith<Z64>]| {
-        let parts: Vec<&Arith<Z64>> = parts.iter().collect();
-        Arith::concat_rows(&parts).map(|share| Fixed::new(share, scale))
-    };
-    Ok(Dataset {
-        features: joined(&features).map_err(SessionFault::internal)?,
-        labels: joined(&labels).map_err(SessionFault::internal)?,
-    })
+    tracing::info!(
+        session = %prepared.agreement.session,
+        rows,
+        seconds = started.elapsed().as_secs_f64(),
+        "shares loaded"
+    );
+    Ok(Dataset { features: features.finish(scale), labels: labels.finish(scale) })
+}
+
+/// Columns of the features and of the labels.
+fn columns(prepared: &Prepared) -> [usize; 2] {
+    let data = prepared.blueprint.data();
+    [data.columns.len(), data.target.columns()]
+}
+
+/// Rows of several data sets, one below the other.
+struct Stack {
+    columns: usize,
+    /// Words that are filled.
+    filled: usize,
+    first: Words,
+    second: Words,
+}
+
+impl Stack {
+    fn with_capacity(rows: usize, columns: usize) -> Self {
+        let words = rows * columns;
+        Stack { columns, filled: 0, first: Words::zeroed(words), second: Words::zeroed(words) }
+    }
+
+    /// The rows were added up from what is appended here, so there is room.
+    fn append(&mut self, first: &[u64], second: &[u64]) {
+        let place = self.filled..self.filled + first.len();
+        self.first[place.clone()].copy_from_slice(first);
+        self.second[place.clone()].copy_from_slice(second);
+        self.filled = place.end;
+    }
+
+    fn finish(self, scale: u32) -> Fixed {
+        let shape = [self.filled / self.columns, self.columns];
+        Fixed::new(Arith::from_components(shape, self.first, self.second), scale)
+    }
 }
 
 /// Verifies and decrypts a stored share file once more: the disk is not trusted.
-fn open(
-    node: &Node,
-    submission: &StoredSubmission,
-) -> Result<crate::sharefile::Submission, SessionFault> {
+fn open(node: &Node, submission: &StoredSubmission) -> Result<Submission, SessionFault> {
     let reader = node.store.share_file(submission).map_err(|e| failed(submission, e))?;
     let file = ShareFile::read(reader).map_err(|e| failed(submission, e))?;
     if file.digest() != submission.file {
@@ -65,33 +99,19 @@ fn open(
 fn require_shape(
     prepared: &Prepared,
     submission: &StoredSubmission,
-    manifest: &Manifest,
+    opened: &Submission,
 ) -> Result<(), SessionFault> {
-    let found = (manifest.feature_columns, manifest.label_columns);
-    let schema = &prepared.schema;
-    let expected = (schema.feature_columns() as u64, schema.label_columns() as u64);
+    let manifest = &opened.header().data_set;
+    let found = [manifest.feature_columns, manifest.label_columns];
+    let expected = columns(prepared).map(|columns| columns as u64);
     if found == expected && manifest.rows == submission.rows {
         return Ok(());
     }
-    Err(failed(
-        submission,
-        format!(
-            "it has {} features and {} label columns, but by the schema there are {} and {}",
-            found.0, found.1, expected.0, expected.1
-        ),
-    ))
-}
-
-/// Features and labels of one submission, which follow each other in its components.
-fn split(shapes: [[usize; 2]; 2], first: &Words, second: &Words) -> [Arith<Z64>; 2] {
-    let [features, labels] = shapes;
-    // The length was checked against rows and columns when the file was read.
-    let at = features[0] * features[1];
-    let part = |words: &[u64]| words.iter().copied().collect::<Words>();
-    [
-        Arith::from_components(features, part(&first[..at]), part(&second[..at])),
-        Arith::from_components(labels, part(&first[at..]), part(&second[at..])),
-    ]
+    let reason = format!(
+        "it has {} features and {} label columns, but by the schema there are {} and {}",
+        found[0], found[1], expected[0], expected[1]
+    );
+    Err(failed(submission, reason))
 }
 
 fn failed(submission: &StoredSubmission, reason: impl Display) -> SessionFault {

@@ -9,6 +9,7 @@ mod host;
 mod inputs;
 mod inquiry;
 mod links;
+mod loading;
 mod prepare;
 mod rendezvous;
 
