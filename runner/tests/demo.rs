@@ -91,6 +91,8 @@ fn the_demo_walks_the_whole_path_and_its_model_can_be_used() {
     assert!(is_empty(&dir.path().join("tmp")));
 
     let out = dir.path().join("out");
+    let commands = fs::read_to_string(out.join("commands.sh")).unwrap();
+    assert!(commands.contains("--label 'kind, really' -o schema.toml  # schema"), "{commands}");
     let evaluated = succeeded(
         tercet(&out)
             .args("evaluate model --data test.csv --schema schema.toml".split(' '))

@@ -11,15 +11,14 @@ use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use futures_util::future::try_join_all;
 use indicatif::HumanCount;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
-use tokio::task::JoinSet;
 
 const RECEIVER: &str = "analyst";
 const CONSORTIUM_DIR: &str = "consortium";
@@ -59,7 +58,7 @@ pub async fn walk(
     out: Output,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let processes = Arc::new(Processes::new(workspace.dir())?);
+    let processes = Processes::new(workspace.dir())?;
     let stage = Stage::begin(out, "Data");
     let prepared = prepare::prepare(settings, &processes, workspace.dir()).await?;
     stage.done(&prepared.summary());
@@ -106,7 +105,7 @@ pub async fn walk(
 /// The stages, once the data are there.
 struct Walk<'a> {
     settings: &'a Settings,
-    processes: Arc<Processes>,
+    processes: Processes,
     prepared: Prepared,
     dir: &'a Path,
     out: Output,
@@ -152,15 +151,19 @@ impl Walk<'_> {
     /// Each holder shares its rows and submits the shares, all at the same time.
     async fn share(&self) -> Result<(), Failure> {
         let stage = Stage::begin(self.out, "Sharing");
-        let mut holders = JoinSet::new();
-        for holder in &self.prepared.holders {
-            holders.spawn(share_and_submit(Arc::clone(&self.processes), holder.name.clone()));
-        }
-        while let Some(shared) = holders.join_next().await {
-            shared.map_err(|e| Failure::new(format!("sharing failed: {e}")))??;
-        }
+        let holders = self.prepared.holders.iter();
+        try_join_all(holders.map(|holder| self.share_and_submit(&holder.name))).await?;
         let count = self.prepared.holders.len();
         stage.done(&format!("{count} holders shared their rows; {} receipts", 3 * count));
+        Ok(())
+    }
+
+    /// What one data holder does, in processes of its own.
+    async fn share_and_submit(&self, name: &str) -> Result<(), Failure> {
+        let (rows, shares, identity) = (rows_of(name), format!("{name}/shares"), key(name));
+        let share = ["share", &rows, "--schema", SCHEMA, "-o", &shares];
+        self.processes.run(name, &as_member(&share, &identity)).await?;
+        self.processes.run(name, &as_member(&["submit", &shares], &identity)).await?;
         Ok(())
     }
 
@@ -170,8 +173,7 @@ impl Walk<'_> {
         let job = self.settings.job(&self.prepared.schema, RECEIVER)?;
         files::write_new_public(&self.dir.join(JOB), job.as_bytes())?;
         let identity = key(RECEIVER);
-        let args = ["train", JOB, "--consortium", CONSORTIUM, "--identity", &identity];
-        let mut process = self.processes.start("train", &args)?;
+        let mut process = self.processes.start("train", &as_member(&["train", JOB], &identity))?;
         let trained = process.finish(|line| show_progress(&stage, line)).await?;
         let trained: Trained = understood("train", trained)?;
         stage.done(&format!("{} batches on shares", HumanCount(trained.iterations)));
@@ -182,19 +184,8 @@ impl Walk<'_> {
     async fn fetch(&self) -> Result<(), Failure> {
         let stage = Stage::begin(self.out, "Model");
         let identity = key(RECEIVER);
-        let args = [
-            "model",
-            "fetch",
-            "--job",
-            JOB,
-            "--consortium",
-            CONSORTIUM,
-            "--identity",
-            &identity,
-            "-o",
-            MODEL,
-        ];
-        self.processes.run("fetch", &args).await?;
+        let fetch = ["model", "fetch", "--job", JOB, "-o", MODEL];
+        self.processes.run("fetch", &as_member(&fetch, &identity)).await?;
         stage.done("put together from three signed shares");
         Ok(())
     }
@@ -223,14 +214,9 @@ impl Walk<'_> {
     }
 }
 
-/// What one data holder does, in processes of its own: share its rows, submit the shares.
-async fn share_and_submit(processes: Arc<Processes>, name: String) -> Result<(), Failure> {
-    let (rows, shares, identity) = (rows_of(&name), format!("{name}/shares"), key(&name));
-    let who = ["--consortium", CONSORTIUM, "--identity", &identity];
-    let share = ["share", &rows, "--schema", SCHEMA, "-o", &shares];
-    processes.run(&name, &[&share[..], &who].concat()).await?;
-    processes.run(&name, &[&["submit", &shares][..], &who].concat()).await?;
-    Ok(())
+/// The arguments of a command that a member of the consortium gives.
+fn as_member<'a>(args: &[&'a str], identity: &'a str) -> Vec<&'a str> {
+    [args, &["--consortium", CONSORTIUM, "--identity", identity]].concat()
 }
 
 /// The file with a holder's rows.

@@ -1,13 +1,14 @@
 //! The processes that the demo starts: `tercet` commands, each in its own process.
 //!
-//! All run in one directory, so that their arguments are short and the written
-//! record of them can be repeated there. Nothing that is started here outlives
-//! the value that stands for it.
+//! All run in one directory, where `commands.sh` notes them down: they can be
+//! repeated by hand. Nothing that is started here outlives the value that stands
+//! for it.
 
 use crate::failure::Failure;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::thread;
@@ -20,6 +21,8 @@ use tokio::time::timeout;
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for the end of a process that was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// The file with all commands that were started.
+const RECORD: &str = "commands.sh";
 /// Lines of a log that are quoted when a process ends without an explanation.
 const QUOTED_LINES: usize = 5;
 
@@ -53,10 +56,13 @@ impl Processes {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, who: &str, args: &[&str]) -> Result<Process, Failure> {
-        let command = format!("tercet {}", args.join(" "));
+        let words = ["tercet"].into_iter().chain(args.iter().copied());
+        let command = words.map(quoted).collect::<Vec<_>>().join(" ");
         let log = self.log_dir().join(format!("{who}.log"));
+        let append = |path: &Path| File::options().create(true).append(true).open(path);
         let start = || {
-            let errors = File::options().create(true).append(true).open(&log)?;
+            writeln!(append(&self.dir.join(RECORD))?, "{command}  # {who}")?;
+            let errors = append(&log)?;
             Command::new(&self.exe)
                 .arg("--json")
                 .args(args)
@@ -141,7 +147,7 @@ impl Process {
     /// with the end of its log.
     fn explain(&self, status: ExitStatus) -> Failure {
         let Some(error) = self.last["error"].as_str() else {
-            let text = format!("`{}` ended early ({status}){}", self.command, quote(&self.log));
+            let text = format!("`{}` ended early ({status}){}", self.command, end_of(&self.log));
             return Failure::new(text);
         };
         let failure = Failure::new(format!("`{}` failed: {error}", self.command));
@@ -175,10 +181,33 @@ impl Drop for Process {
     }
 }
 
+/// A word of a command as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// The end of a log, ready to be appended to a message.
-fn quote(log: &Path) -> String {
+fn end_of(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(QUOTED_LINES)..];
     last.iter().fold(String::new(), |text, line| format!("{text}\n    {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted("holder-1/rows.csv"), "holder-1/rows.csv");
+        assert_eq!(quoted("kind, really"), "'kind, really'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
 }
