@@ -105,8 +105,12 @@ fn usage(error: &clap::Error, json: bool) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if json && code != 0 {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::new(message).with_hint("see tercet --help").with_code(code);
+        // Which arguments are meant stands below the first line; usage follows an empty one.
+        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+        let message = lines.collect::<Vec<_>>().join(" ");
+        let failure = Failure::new(message.trim_start_matches("error: "))
+            .with_hint("see tercet --help")
+            .with_code(code);
         Output::new(true).failure(&failure);
     } else {
         // A closed terminal is no reason to fail differently.
