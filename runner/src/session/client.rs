@@ -21,6 +21,9 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 const MIN_PARTY_PATIENCE: Duration = Duration::from_secs(15);
 /// How long to wait for the other parties when one has reported its end.
 const END_PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for the last party when the two others have failed or stopped: its
+/// links are broken, so that it tells soon or not at all.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// Events that wait to be shown.
 const QUEUE: usize = 64;
 
@@ -162,7 +165,14 @@ pub async fn train(
         let overdue = follow.deadline;
         tokio::select! {
             heard = next(&mut hear, overdue) => match heard {
-                Some((party, said)) => follow.take(party, said, &mut on_event),
+                Some((party, said)) => {
+                    let refused = matches!(said, Ok(SessionEvent::Refused(_)));
+                    follow.take(party, said, &mut on_event);
+                    if refused {
+                        // The others need not wait for a party that will not come.
+                        tell(&mut senders, DuringSession::Cancel).await;
+                    }
+                }
                 None => follow.give_up(),
             },
             _ = alive.tick() => tell(&mut senders, DuringSession::Alive).await,
@@ -271,6 +281,11 @@ impl Follower {
     fn end(&mut self, party: PartyId, end: End) {
         self.ends[party.index()] = Some(end);
         self.begin_end();
+        let broken = |end: &&End| !matches!(end, End::Ended(SessionEnd::Finished(_)));
+        if self.ends.iter().flatten().filter(broken).count() == 2 {
+            let soon = Instant::now() + LAST_PATIENCE;
+            self.deadline = self.deadline.map(|deadline| deadline.min(soon));
+        }
     }
 
     fn give_up(&mut self) {
