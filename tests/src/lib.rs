@@ -1,1 +1,0 @@
-//! End-to-end tests with the real binary. For now they are in `runner/tests`.
