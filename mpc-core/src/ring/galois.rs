@@ -11,6 +11,8 @@
 //! other. Arithmetic wraps, so the same kernels serve `GR(2^k, D)` for every `k <= 64`.
 
 use super::gemm::{MatRef, gemm_acc};
+use super::simd::{Level, multiversion};
+use zeroize::Zeroize;
 
 /// Words of head-room on either side of an element that is shifted.
 const MARGIN: usize = 64;
@@ -76,22 +78,25 @@ impl<const D: usize> GaloisRing<D> {
         std::array::from_fn(|i| product[i])
     }
 
-    /// The inner product of two vectors of elements.
+    /// The sum of the inner products of pairs of vectors of elements.
     ///
     /// # Panics
-    /// If the lengths differ or are no multiple of `D`.
-    pub fn dot(a: &[u64], b: &[u64]) -> [u64; D] {
-        assert!(a.len() == b.len() && a.len().is_multiple_of(D), "vectors of equal length");
-        let n = a.len() / D;
-        // All products of a coefficient with a coefficient, as one matrix product.
+    /// If the lengths of a pair differ or are no multiple of `D`.
+    pub fn dot(pairs: &[[&[u64]; 2]]) -> [u64; D] {
+        // All products of a coefficient with a coefficient, as matrix products.
         let mut products = vec![0u64; D * D];
-        gemm_acc(&mut products, MatRef::new(a, n, D).t(), MatRef::new(b, n, D));
+        for [a, b] in pairs {
+            assert!(a.len() == b.len() && a.len().is_multiple_of(D), "vectors of equal length");
+            let n = a.len() / D;
+            gemm_acc(&mut products, MatRef::new(a, n, D).t(), MatRef::new(b, n, D));
+        }
         let mut sum = [0u64; 2 * MARGIN];
         for (i, row) in products.chunks_exact(D).enumerate() {
             for (to, x) in sum[i..].iter_mut().zip(row) {
                 *to = to.wrapping_add(*x);
             }
         }
+        products.zeroize();
         Self::reduce(&mut sum[..2 * D - 1]);
         std::array::from_fn(|i| sum[i])
     }
@@ -103,17 +108,7 @@ impl<const D: usize> GaloisRing<D> {
     /// If the lengths differ or are no multiple of `D`.
     pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
         assert!(low.len() == high.len() && low.len().is_multiple_of(D), "halves of equal length");
-        let shifts = Shifts::new(r & Self::CHALLENGE_MASK);
-        for (low, high) in low.chunks_exact_mut(D).zip(high.chunks_exact(D)) {
-            let mut difference = [0; D];
-            for i in 0..D {
-                difference[i] = high[i].wrapping_sub(low[i]);
-            }
-            let product = Self::times(&difference, &shifts);
-            for i in 0..D {
-                low[i] = low[i].wrapping_add(product[i]);
-            }
-        }
+        fold::<D>(Level::best(), low, high, r & Self::CHALLENGE_MASK);
     }
 
     /// Multiplies each element of `x` by a challenge of its own.
@@ -122,17 +117,13 @@ impl<const D: usize> GaloisRing<D> {
     /// If there is not one challenge an element.
     pub fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
         assert_eq!(x.len(), challenges.len() * D, "one challenge an element");
-        for (x, challenge) in x.chunks_exact_mut(D).zip(challenges) {
-            let element: [u64; D] = std::array::from_fn(|i| x[i]);
-            let shifts = Shifts::new(challenge & Self::CHALLENGE_MASK);
-            x.copy_from_slice(&Self::times(&element, &shifts));
-        }
+        mul_challenges::<D>(Level::best(), x, challenges);
     }
 
     /// `x` times the sum of `X^s` over all shifts `s`.
     #[inline(always)]
     fn times(x: &[u64; D], shifts: &Shifts) -> [u64; D] {
-        let mut padded = [0u64; MARGIN + 2 * MARGIN];
+        let mut padded = [0u64; 3 * MARGIN];
         padded[MARGIN..MARGIN + D].copy_from_slice(x);
         let mut product = [0u64; 2 * MARGIN];
         for (block, out) in
@@ -149,6 +140,29 @@ impl<const D: usize> GaloisRing<D> {
         }
         Self::reduce(&mut product[..2 * D - 1]);
         std::array::from_fn(|i| product[i])
+    }
+}
+
+multiversion! {
+    fn fold<const D: usize>(low: &mut [u64], high: &[u64], r: u64) {
+        let shifts = Shifts::new(r);
+        for (low, high) in low.chunks_exact_mut(D).zip(high.chunks_exact(D)) {
+            let difference: [u64; D] = std::array::from_fn(|i| high[i].wrapping_sub(low[i]));
+            let product = GaloisRing::<D>::times(&difference, &shifts);
+            for i in 0..D {
+                low[i] = low[i].wrapping_add(product[i]);
+            }
+        }
+    }
+}
+
+multiversion! {
+    fn mul_challenges<const D: usize>(x: &mut [u64], challenges: &[u64]) {
+        for (x, challenge) in x.chunks_exact_mut(D).zip(challenges) {
+            let element: [u64; D] = std::array::from_fn(|i| x[i]);
+            let shifts = Shifts::new(challenge & GaloisRing::<D>::CHALLENGE_MASK);
+            x.copy_from_slice(&GaloisRing::<D>::times(&element, &shifts));
+        }
     }
 }
 
@@ -238,7 +252,9 @@ mod tests {
             folded[at * D..][..D].iter_mut().zip(part).for_each(|(f, x)| *f = f.wrapping_add(x));
             scaled[at * D..][..D].copy_from_slice(&by_definition::<D>(a, &r));
         }
-        assert_eq!(GaloisRing::<D>::dot(a, b).to_vec(), sum);
+        assert_eq!(GaloisRing::<D>::dot(&[[a, b]]).to_vec(), sum);
+        let twice: Vec<u64> = sum.iter().map(|x| x.wrapping_mul(2)).collect();
+        assert_eq!(GaloisRing::<D>::dot(&[[a, b], [b, a]]).to_vec(), twice);
         let mut low = a.to_vec();
         GaloisRing::<D>::fold(&mut low, b, challenge);
         assert_eq!(low, folded);

@@ -5,6 +5,9 @@
 //! carry-less multiplications: by the processor where it has them, else in portable code
 //! without branches or table look-ups.
 
+use super::bits::to_planes;
+use super::simd::{Level, multiversion};
+
 /// Both halves of a carry-less product, low half first.
 type Wide = (u64, u64);
 
@@ -94,13 +97,52 @@ pub fn mul(a: u64, b: u64) -> u64 {
     dispatch!(mul_with(a, b))
 }
 
-/// The inner product of two vectors.
+/// The sum of the inner products of pairs of vectors.
 ///
 /// # Panics
-/// If the lengths differ.
-pub fn dot(a: &[u64], b: &[u64]) -> u64 {
-    assert_eq!(a.len(), b.len(), "the vectors differ in length");
-    dispatch!(dot_with(a, b))
+/// If the lengths of a pair differ.
+pub fn dot(pairs: &[[&[u64]; 2]]) -> u64 {
+    assert!(pairs.iter().all(|[a, b]| a.len() == b.len()), "the vectors differ in length");
+    dispatch!(dot_with(pairs))
+}
+
+/// Adds to each of `sums` the sum of the weights whose lane is 1 in a row of bits, 64 lanes
+/// a word.
+///
+/// # Panics
+/// If there are not 64 weights a word of a row and as many rows as sums.
+pub fn add_weighted(sums: &mut [u64], rows: &[u64], weights: &[u64]) {
+    assert!(weights.len().is_multiple_of(64), "64 weights a word");
+    assert_eq!(rows.len(), sums.len() * weights.len() / 64, "one row a sum");
+    // Plane s holds bit s of all weights: bit s of a sum is the parity of an AND.
+    let planes = to_planes(weights, 64);
+    parities(Level::best(), sums, rows, &planes);
+}
+
+multiversion! {
+    fn parities(sums: &mut [u64], rows: &[u64], planes: &[u64]) {
+        let words = planes.len() / 64;
+        if words == 0 {
+            return;
+        }
+        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(words)) {
+            for (s, plane) in planes.chunks_exact(words).enumerate() {
+                let mut ones = [0u64; 8];
+                let (row, row_rest) = row.as_chunks::<8>();
+                let (plane, plane_rest) = plane.as_chunks::<8>();
+                for (row, plane) in row.iter().zip(plane) {
+                    for lane in 0..8 {
+                        ones[lane] ^= row[lane] & plane[lane];
+                    }
+                }
+                for (lane, (row, plane)) in row_rest.iter().zip(plane_rest).enumerate() {
+                    ones[lane] ^= row & plane;
+                }
+                let ones = ones.iter().fold(0, |all, x| all ^ x);
+                *sum ^= u64::from(ones.count_ones() & 1) << s;
+            }
+        }
+    }
 }
 
 /// `low[i] += r * (high[i] - low[i])`: the value at `r` of the line through both.
@@ -127,11 +169,15 @@ fn mul_with(by: impl CarryLess, a: u64, b: u64) -> u64 {
 }
 
 #[inline(always)]
-fn dot_with(by: impl CarryLess, a: &[u64], b: &[u64]) -> u64 {
-    reduce(a.iter().zip(b).fold((0, 0), |(low, high), (&a, &b)| {
-        let product = by.multiply(a, b);
-        (low ^ product.0, high ^ product.1)
-    }))
+fn dot_with(by: impl CarryLess, pairs: &[[&[u64]; 2]]) -> u64 {
+    let mut sum = (0, 0);
+    for [a, b] in pairs {
+        for (&a, &b) in a.iter().zip(*b) {
+            let product = by.multiply(a, b);
+            sum = (sum.0 ^ product.0, sum.1 ^ product.1);
+        }
+    }
+    reduce(sum)
 }
 
 #[inline(always)]
@@ -191,12 +237,37 @@ mod tests {
         }
 
         #[test]
+        fn weighted_sums_follow_the_definition(
+            columns in prop::collection::vec((any::<[u64; 3]>(), any::<[u64; 32]>(), any::<[u64; 32]>()), 0..20),
+        ) {
+            let weights: Vec<u64> = columns.iter().flat_map(|(_, a, b)| [*a, *b].concat()).collect();
+            let rows: Vec<u64> =
+                (0..3).flat_map(|row| columns.iter().map(move |(words, ..)| words[row])).collect();
+            let expected = |row: usize| {
+                let lane = |i: usize| columns[i / 64].0[row] >> (i % 64) & 1 == 1;
+                (0..weights.len()).filter(|i| lane(*i)).fold(0, |sum, i| sum ^ weights[i])
+            };
+            for level in Level::available() {
+                let mut sums = [0; 3];
+                parities(level, &mut sums, &rows, &to_planes(&weights, 64));
+                prop_assert_eq!(sums, std::array::from_fn(expected));
+            }
+            let mut sums = [0; 3];
+            add_weighted(&mut sums, &rows, &weights);
+            prop_assert_eq!(sums, std::array::from_fn(expected));
+        }
+
+        #[test]
         fn the_portable_kernels_agree(
             pairs in prop::collection::vec(any::<(u64, u64)>(), 0..40),
             r: u64,
         ) {
             let (a, b): (Vec<u64>, Vec<u64>) = pairs.into_iter().unzip();
-            prop_assert_eq!(dot(&a, &b), dot_with(Portable, &a, &b));
+            let pairs = [[&a[..], &b[..]], [&b[..], &b[..]]];
+            let expected = pairs.iter().flat_map(|[a, b]| a.iter().zip(*b));
+            let expected = expected.fold(0, |sum, (a, b)| sum ^ by_definition(*a, *b));
+            prop_assert_eq!(dot(&pairs), expected);
+            prop_assert_eq!(dot_with(Portable, &pairs), expected);
             let (mut x, mut y) = (a.clone(), a.clone());
             fold(&mut x, &b, r);
             fold_with(Portable, &mut y, &b, r);

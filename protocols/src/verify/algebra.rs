@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
-use mpc_core::ring::bits::{from_planes_into, to_planes};
+use mpc_core::ring::bits::from_planes_into;
 use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::{MatRef, gemm_acc};
@@ -44,8 +44,8 @@ pub trait Algebra: 'static {
     /// The product of two elements.
     fn mul(a: &[u64], b: &[u64]) -> Vec<u64>;
 
-    /// The inner product of two vectors of elements.
-    fn dot(a: &[u64], b: &[u64]) -> Vec<u64>;
+    /// The sum of the inner products of pairs of vectors of elements.
+    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64>;
 
     /// `low += r (high - low)`, element by element, for a challenge `r`.
     fn fold(low: &mut [u64], high: &[u64], r: u64);
@@ -57,9 +57,9 @@ pub trait Algebra: 'static {
     /// by the `LANES * len` challenges of the columns.
     fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]);
 
-    /// The linear combination of `weights.len() / WIDTH` rows of base words, column by
-    /// column: `LANES * len` elements.
-    fn combine(rows: &[u64], weights: &[u64]) -> Words;
+    /// Overwrites `out` with the linear combination of `weights.len() / WIDTH` rows of base
+    /// words, column by column: `LANES` elements a word.
+    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]);
 
     /// Turns local parts of elements into a replicated sharing: one round, [`WIDTH`] words
     /// an element and party.
@@ -99,8 +99,8 @@ impl<const D: usize> Algebra for Words64<D> {
         GaloisRing::<D>::mul(a, b).to_vec()
     }
 
-    fn dot(a: &[u64], b: &[u64]) -> Vec<u64> {
-        GaloisRing::<D>::dot(a, b).to_vec()
+    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64> {
+        GaloisRing::<D>::dot(pairs).to_vec()
     }
 
     fn fold(low: &mut [u64], high: &[u64], r: u64) {
@@ -117,13 +117,11 @@ impl<const D: usize> Algebra for Words64<D> {
         gemm_acc(sums, terms, MatRef::new(&embed_all::<D>(challenges), columns, D));
     }
 
-    fn combine(rows: &[u64], weights: &[u64]) -> Words {
+    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
         let count = weights.len() / D;
-        let columns = rows.len() / count;
-        let mut out = Words::zeroed(columns * D);
-        let rows = MatRef::new(rows, count, columns).t();
-        gemm_acc(&mut out, rows, MatRef::new(weights, count, D));
-        out
+        out.fill(0);
+        let rows = MatRef::new(rows, count, rows.len() / count).t();
+        gemm_acc(out, rows, MatRef::new(weights, count, D));
     }
 
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared> {
@@ -166,8 +164,8 @@ impl Algebra for Bits {
         vec![gf64::mul(a[0], b[0])]
     }
 
-    fn dot(a: &[u64], b: &[u64]) -> Vec<u64> {
-        vec![gf64::dot(a, b)]
+    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64> {
+        vec![gf64::dot(pairs)]
     }
 
     fn fold(low: &mut [u64], high: &[u64], r: u64) {
@@ -179,20 +177,11 @@ impl Algebra for Bits {
     }
 
     fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]) {
-        // Plane s holds bit s of all challenges, so bit s of a sum is a parity of an AND.
-        let planes = to_planes(challenges, 64);
-        let words = challenges.len() / 64;
-        for (sum, row) in sums.iter_mut().zip(terms.chunks_exact(words)) {
-            for (s, plane) in planes.chunks_exact(words).enumerate() {
-                let ones = row.iter().zip(plane).fold(0, |x, (t, p)| x ^ (t & p));
-                *sum ^= u64::from(ones.count_ones() & 1) << s;
-            }
-        }
+        gf64::add_weighted(sums, terms, challenges);
     }
 
-    fn combine(rows: &[u64], weights: &[u64]) -> Words {
+    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
         let words = rows.len() / weights.len();
-        let mut out = Words::zeroed(words * 64);
         // Bit s of the elements is the XOR of the rows whose weight has bit s; weights are
         // public, so to branch on them is safe.
         let mut planes = Words::zeroed(words * 64);
@@ -203,8 +192,7 @@ impl Algebra for Bits {
                 }
             }
         }
-        from_planes_into(&planes, 64, &mut out);
-        out
+        from_planes_into(&planes, 64, out);
     }
 
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared> {

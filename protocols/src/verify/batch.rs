@@ -37,7 +37,9 @@ pub async fn bits<S: Security>(
     let computed = Bits::reshare(&ctx.step("table"), local).await?;
     let values = known.complete::<Bits>(table.variables(), &computed);
     let at = coins.toss().await.next::<Bits>(table.variables());
-    compress::<Bits, S>(ctx, coins, table.claim::<Bits>(&challenges, values, &at, 1)).await
+    let mut claim = Claim::zero::<Bits>(table.elements::<Bits>());
+    table.add_claim::<Bits>(&mut claim, 0, &challenges, values, (&at, 1));
+    compress::<Bits, S>(ctx, coins, claim).await
 }
 
 /// Reduces all products of words of `width` bits to one claim.
@@ -79,7 +81,7 @@ pub async fn words<const D: usize, S: Security>(
     let of_single = challenges.next::<Words64<D>>(single.columns());
     let claimed = single.corners::<Words64<D>>(&of_single);
     let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
-    let mut claims: Vec<Claim> =
+    let matrices: Vec<Claim> =
         matrices.iter().map(|matrix| matrix.claim::<D>(&mut challenges)).collect();
     // Step 2: what is missing on the grids of the two tables, in one message.
     let missing = claimed.missing(single.variables());
@@ -93,16 +95,22 @@ pub async fn words<const D: usize, S: Security>(
     let mut random = coins.toss().await;
     let at = random.next::<Words64<D>>(single.variables());
     let at_dots = random.next::<Words64<D>>(dots.table.variables());
-    for claim in &mut claims {
-        claim.scale::<Words64<D>>(random.next::<Words64<D>>(1)[0]);
-    }
+    let of_matrices = random.next::<Words64<D>>(matrices.len());
+    let factors = random.next::<Words64<D>>(2);
+    let in_tables = single.elements::<Words64<D>>() + dots.table.elements::<Words64<D>>();
+    let in_matrices: usize = matrices.iter().map(|claim| claim.x.first.len() / D).sum();
+    let mut claim = Claim::zero::<Words64<D>>(in_tables + in_matrices);
     let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
-    let factor = random.next::<Words64<D>>(1)[0];
-    claims.push(single.claim::<Words64<D>>(&of_single, values, &at, factor));
+    single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, factors[0]));
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
-    let factor = random.next::<Words64<D>>(1)[0];
-    claims.push(dots.table.claim::<Words64<D>>(&dots.challenges, values, &at_dots, factor));
-    compress::<Words64<D>, S>(ctx, coins, sum::<Words64<D>>(claims)).await
+    let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
+    dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
+    let mut start = in_tables;
+    for (matrix, factor) in matrices.iter().zip(of_matrices) {
+        claim.add::<Words64<D>>(start, matrix, factor);
+        start += matrix.x.first.len() / D;
+    }
+    compress::<Words64<D>, S>(ctx, coins, claim).await
 }
 
 /// Inner products of columns: a table in which all columns that belong to one column of a
@@ -131,13 +139,4 @@ impl<'a> DotTable<'a> {
         }
         DotTable { table, challenges, claimed: Known::Sum(sum) }
     }
-}
-
-/// The sum of claims, as one inner product of all vectors side by side.
-fn sum<A: Algebra>(claims: Vec<Claim>) -> Claim {
-    let mut z = Shared::zeroed(A::WIDTH);
-    claims.iter().for_each(|claim| z.combine(&claim.z, A::add));
-    let (x, y): (Vec<Shared>, Vec<Shared>) =
-        claims.into_iter().map(|claim| (claim.x, claim.y)).unzip();
-    Claim { x: Shared::concat(&x), y: Shared::concat(&y), z }
 }

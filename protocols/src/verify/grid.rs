@@ -12,7 +12,6 @@
 
 use super::algebra::Algebra;
 use super::shared::Shared;
-use mpc_core::share::Words;
 
 /// Number of points.
 pub fn points(variables: usize) -> usize {
@@ -25,22 +24,22 @@ pub fn corners(variables: usize) -> Vec<usize> {
     (0..1 << variables).map(ternary).collect()
 }
 
-/// The multilinear polynomial with the given `2^v` corners, at all points of the grid.
-pub fn expand<A: Algebra>(corners: Words, variables: usize) -> Words {
-    let mut values = corners;
-    let mut done = 1;
-    for _ in 0..variables {
-        let half = values.len() / done / 2;
-        let mut next = Words::zeroed(3 * half * done);
-        for (pair, out) in values.chunks_exact(2 * half).zip(next.chunks_exact_mut(3 * half)) {
-            out[..2 * half].copy_from_slice(pair);
-            out[2 * half..].copy_from_slice(&pair[half..]);
-            A::sub(&mut out[2 * half..], &pair[..half]);
+/// The multilinear polynomial whose `2^v` corners are at the front of a buffer for `3^v`
+/// vectors, at all points of the grid; in place.
+pub fn expand<A: Algebra>(values: &mut [u64], variables: usize) {
+    let vector = values.len() / points(variables);
+    for variable in 0..variables {
+        let half = vector << (variables - variable - 1);
+        // From the back, so that nothing is overwritten that is still needed.
+        for pair in (0..points(variable)).rev() {
+            let (from, to) = (2 * pair * half, 3 * pair * half);
+            values.copy_within(from..from + 2 * half, to);
+            let (low, rest) = values[to..to + 3 * half].split_at_mut(half);
+            let (high, leading) = rest.split_at_mut(half);
+            leading.copy_from_slice(high);
+            A::sub(leading, low);
         }
-        values = next;
-        done *= 3;
     }
-    values
 }
 
 /// The polynomial with the given values on the grid, at `at`: one element of the extension.

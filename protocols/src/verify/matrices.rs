@@ -60,10 +60,16 @@ impl MatrixProduct<'_> {
 }
 
 impl Claim {
-    /// The same claim times a challenge.
-    pub fn scale<A: Algebra>(&mut self, factor: u64) {
-        let count = self.x.first.len() / A::WIDTH;
-        self.x.update(|x| A::mul_challenges(x, &vec![factor; count]));
-        self.z.update(|z| A::mul_challenges(z, &[factor]));
+    /// Adds another claim times a challenge, its vectors from element `start` on.
+    pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
+        let words = start * A::WIDTH..start * A::WIDTH + other.x.first.len();
+        self.x.combine(&other.x, |x, other| {
+            x[words.clone()].copy_from_slice(other);
+            A::mul_challenges(&mut x[words.clone()], &vec![factor; other.len() / A::WIDTH]);
+        });
+        self.y.combine(&other.y, |y, other| y[words.clone()].copy_from_slice(other));
+        let mut z = other.z.clone();
+        z.update(|z| A::mul_challenges(z, &[factor]));
+        self.z.combine(&z, A::add);
     }
 }

@@ -65,11 +65,9 @@ impl Shared {
 
     /// The local part of the inner product of two vectors.
     pub fn local_dot<A: Algebra>(x: [&[u64]; 2], y: [&[u64]; 2]) -> Vec<u64> {
-        // x_i (y_i + y_{i+1}) + x_{i+1} y_i
         let mut sum = Words::from(y[0].to_vec());
         A::add(&mut sum, y[1]);
-        let mut local = A::dot(x[0], &sum);
-        A::add(&mut local, &A::dot(x[1], y[0]));
-        local
+        // x_i (y_i + y_{i+1}) + x_{i+1} y_i
+        A::dot(&[[x[0], &sum], [x[1], y[0]]])
     }
 }

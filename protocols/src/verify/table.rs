@@ -113,24 +113,33 @@ impl<'a> Table<'a> {
         self.rows[0].iter().find(|p| p.source == source).map_or(0, |p| p.len)
     }
 
-    /// One component of all rows, for a range of columns; row after row.
+    /// One component of all rows, for a range of columns; row after row, at the front of
+    /// `block`.
     fn gather(
         &self,
+        block: &mut [u64],
         columns: &Range<usize>,
         component: impl Fn(&Factors<'a>) -> &'a [u64],
-    ) -> Words {
-        let mut block = Words::zeroed(columns.len() * self.rows.len());
+    ) {
         for (out, pieces) in block.chunks_exact_mut(columns.len()).zip(&self.rows) {
             let from = pieces.partition_point(|p| p.column + p.len <= columns.start);
+            let mut filled = 0;
             for piece in pieces[from..].iter().take_while(|p| p.column < columns.end) {
                 let begin = piece.column.max(columns.start);
                 let end = (piece.column + piece.len).min(columns.end);
                 let words = &component(&self.factors[piece.source])[piece.start..];
-                out[begin - columns.start..end - columns.start]
-                    .copy_from_slice(&words[begin - piece.column..end - piece.column]);
+                let to = begin - columns.start..end - columns.start;
+                out[filled..to.start].fill(0);
+                filled = to.end;
+                out[to].copy_from_slice(&words[begin - piece.column..end - piece.column]);
             }
+            out[filled..].fill(0);
         }
-        block
+    }
+
+    /// Words of a block of all rows.
+    fn block_size(&self) -> usize {
+        self.rows.len() * self.columns.min(BLOCK)
     }
 
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
@@ -140,10 +149,14 @@ impl<'a> Table<'a> {
     /// The claimed products of each row, weighted by the challenges of the columns.
     pub fn corners<A: Algebra>(&self, challenges: &[u64]) -> Known {
         let mut sums = Shared::zeroed(self.rows.len() * A::WIDTH);
-        for block in self.blocks() {
-            let challenges = &challenges[block.start * A::LANES..block.end * A::LANES];
-            A::weigh(&mut sums.first, &self.gather(&block, |f| f.z[0]), challenges);
-            A::weigh(&mut sums.second, &self.gather(&block, |f| f.z[1]), challenges);
+        let mut block = Words::zeroed(self.block_size());
+        for columns in self.blocks() {
+            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
+            let block = &mut block[..self.rows.len() * columns.len()];
+            for (component, sums) in [&mut sums.first, &mut sums.second].into_iter().enumerate() {
+                self.gather(block, &columns, |f| f.z[component]);
+                A::weigh(sums, block, challenges);
+            }
         }
         Known::Corners(sums)
     }
@@ -151,51 +164,67 @@ impl<'a> Table<'a> {
     /// The local parts of the products at some points of the grid.
     pub fn grid_products<A: Algebra>(&self, challenges: &[u64], points: &[usize]) -> Words {
         let mut sums = Words::zeroed(points.len() * A::WIDTH);
-        for block in self.blocks() {
-            let on_grid = |component: &dyn Fn(&Factors<'a>) -> &'a [u64]| {
-                grid::expand::<A>(self.gather(&block, component), self.variables)
-            };
-            let x = [on_grid(&|f| f.x[0]), on_grid(&|f| f.x[1])];
-            let y = [on_grid(&|f| f.y[0]), on_grid(&|f| f.y[1])];
-            let mut products = Words::zeroed(points.len() * block.len());
-            for (point, out) in points.iter().zip(products.chunks_exact_mut(block.len())) {
-                let at = point * block.len()..(point + 1) * block.len();
-                let [x, y] = [&x, &y].map(|pair| pair.each_ref().map(|x| &x[at.clone()]));
+        let columns = self.columns.min(BLOCK);
+        let mut grids = [(); 4].map(|()| Words::zeroed(grid::points(self.variables) * columns));
+        let mut products = Words::zeroed(points.len() * columns);
+        for columns in self.blocks() {
+            let len = columns.len();
+            let size = grid::points(self.variables) * len;
+            let [x0, x1, y0, y1] = &mut grids;
+            self.gather(&mut x0[..size], &columns, |f| f.x[0]);
+            self.gather(&mut x1[..size], &columns, |f| f.x[1]);
+            self.gather(&mut y0[..size], &columns, |f| f.y[0]);
+            self.gather(&mut y1[..size], &columns, |f| f.y[1]);
+            for grid in &mut grids {
+                grid::expand::<A>(&mut grid[..size], self.variables);
+            }
+            let [x0, x1, y0, y1] = &grids;
+            for (point, out) in points.iter().zip(products.chunks_exact_mut(len)) {
+                let at = point * len..(point + 1) * len;
+                let (x, y) = ([&x0[at.clone()], &x1[at.clone()]], [&y0[at.clone()], &y1[at]]);
                 A::products(out, x, y);
             }
-            let challenges = &challenges[block.start * A::LANES..block.end * A::LANES];
-            A::weigh(&mut sums, &products, challenges);
+            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
+            A::weigh(&mut sums, &products[..points.len() * len], challenges);
         }
         sums
     }
 
-    /// The claim at a random point, times `factor`.
-    pub fn claim<A: Algebra>(
+    /// Elements of the extension that the table becomes.
+    pub fn elements<A: Algebra>(&self) -> usize {
+        self.columns * A::LANES
+    }
+
+    /// Adds the claim at the point `at`, times `factor`, to one that has room for it from
+    /// element `start` on.
+    pub fn add_claim<A: Algebra>(
         &self,
+        claim: &mut Claim,
+        start: usize,
         challenges: &[u64],
         values: Shared,
-        at: &[u64],
-        factor: u64,
-    ) -> Claim {
+        (at, factor): (&[u64], u64),
+    ) {
         let mut z = grid::evaluate::<A>(values, at);
         z.update(|z| A::mul_challenges(z, &[factor]));
+        claim.z.combine(&z, A::add);
         let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
-        let len = self.columns * A::LANES * A::WIDTH;
-        let [mut x, mut y] = [Shared::zeroed(len), Shared::zeroed(len)];
-        for block in self.blocks() {
-            let challenges = &challenges[block.start * A::LANES..block.end * A::LANES];
-            let unit = A::LANES * A::WIDTH;
-            let words = block.start * unit..block.end * unit;
-            for (out, which) in [(&mut x.first, 0), (&mut x.second, 1)] {
-                let mut part = A::combine(&self.gather(&block, |f| f.x[which]), &scaled);
-                A::mul_challenges(&mut part, challenges);
-                out[words.clone()].copy_from_slice(&part);
+        let mut block = Words::zeroed(self.block_size());
+        for columns in self.blocks() {
+            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
+            let block = &mut block[..self.rows.len() * columns.len()];
+            let words = (start + columns.start * A::LANES) * A::WIDTH;
+            let words = words..words + columns.len() * A::LANES * A::WIDTH;
+            let Claim { x, y, .. } = claim;
+            for (component, x) in [&mut x.first, &mut x.second].into_iter().enumerate() {
+                self.gather(block, &columns, |f| f.x[component]);
+                A::combine(&mut x[words.clone()], block, &scaled);
+                A::mul_challenges(&mut x[words.clone()], challenges);
             }
-            for (out, which) in [(&mut y.first, 0), (&mut y.second, 1)] {
-                let part = A::combine(&self.gather(&block, |f| f.y[which]), &weights);
-                out[words.clone()].copy_from_slice(&part);
+            for (component, y) in [&mut y.first, &mut y.second].into_iter().enumerate() {
+                self.gather(block, &columns, |f| f.y[component]);
+                A::combine(&mut y[words.clone()], block, &weights);
             }
         }
-        Claim { x, y, z }
     }
 }
