@@ -120,35 +120,108 @@ impl<const D: usize> GaloisRing<D> {
         mul_challenges::<D>(Level::best(), x, challenges);
     }
 
-    /// `x` times the sum of `X^s` over all shifts `s`.
+    /// `x` times the sum of `X^s` over all shifts `s`, as the first `D` words of the result.
     #[inline(always)]
-    fn times(x: &[u64; D], shifts: &Shifts) -> [u64; D] {
-        let mut padded = [0u64; 3 * MARGIN];
-        padded[MARGIN..MARGIN + D].copy_from_slice(x);
-        let mut product = [0u64; 2 * MARGIN];
-        for (block, out) in
-            product.chunks_exact_mut(LANES).enumerate().take((2 * D).div_ceil(LANES))
-        {
+    fn times<'s>(x: &[u64], shifts: &Shifts, scratch: &'s mut Scratch) -> &'s [u64] {
+        scratch.padded[MARGIN..MARGIN + D].copy_from_slice(x);
+        let blocks = scratch.product.chunks_exact_mut(LANES).take((2 * D).div_ceil(LANES));
+        for (block, out) in blocks.enumerate() {
             let mut sum = [0u64; LANES];
             for &shift in shifts.as_slice() {
-                let from = &padded[MARGIN + block * LANES - usize::from(shift)..][..LANES];
+                let from = &scratch.padded[MARGIN + block * LANES - usize::from(shift)..][..LANES];
                 for lane in 0..LANES {
                     sum[lane] = sum[lane].wrapping_add(from[lane]);
                 }
             }
             out.copy_from_slice(&sum);
         }
-        Self::reduce(&mut product[..2 * D - 1]);
-        std::array::from_fn(|i| product[i])
+        Self::reduce(&mut scratch.product[..2 * D - 1]);
+        &scratch.product[..D]
+    }
+
+    /// [`GaloisRing::fold`] of eight elements at once: word `i` of all of them makes one
+    /// vector, so that a shift is no longer a shift.
+    #[inline(always)]
+    fn fold_eight(low: &mut [u64], high: &[u64], shifts: &Shifts, product: &mut [[u64; 8]]) {
+        let mut x = [[0u64; 8]; D];
+        for lane in 0..8 {
+            let (low, high) = (&low[lane * D..][..D], &high[lane * D..][..D]);
+            for i in 0..D {
+                x[i][lane] = high[i].wrapping_sub(low[i]);
+            }
+        }
+        let shifts = shifts.as_slice();
+        // Shifts from..to move some word to place k.
+        let (mut from, mut to) = (0, 0);
+        for (k, out) in product[..2 * D - 1].iter_mut().enumerate() {
+            while to < shifts.len() && usize::from(shifts[to]) <= k {
+                to += 1;
+            }
+            while from < to && usize::from(shifts[from]) + D <= k {
+                from += 1;
+            }
+            let mut sum = [0u64; 8];
+            for &shift in &shifts[from..to] {
+                let word = &x[k - usize::from(shift)];
+                for lane in 0..8 {
+                    sum[lane] = sum[lane].wrapping_add(word[lane]);
+                }
+            }
+            *out = sum;
+        }
+        for k in (D..2 * D - 1).rev() {
+            let over = product[k];
+            for tap in Self::TAPS {
+                let to = &mut product[k - D + tap];
+                for lane in 0..8 {
+                    to[lane] = to[lane].wrapping_sub(over[lane]);
+                }
+            }
+        }
+        for lane in 0..8 {
+            for (i, low) in low[lane * D..][..D].iter_mut().enumerate() {
+                *low = low.wrapping_add(product[i][lane]);
+            }
+        }
+    }
+}
+
+/// Room for one product; wiped when dropped.
+struct Scratch {
+    /// An element between zeros.
+    padded: [u64; 3 * MARGIN],
+    /// A product before its reduction.
+    product: [u64; 2 * MARGIN],
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch { padded: [0; 3 * MARGIN], product: [0; 2 * MARGIN] }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.padded.zeroize();
+        self.product.zeroize();
     }
 }
 
 multiversion! {
     fn fold<const D: usize>(low: &mut [u64], high: &[u64], r: u64) {
         let shifts = Shifts::new(r);
-        for (low, high) in low.chunks_exact_mut(D).zip(high.chunks_exact(D)) {
+        let mut product = [[0u64; 8]; 2 * MARGIN];
+        let mut eights = low.chunks_exact_mut(8 * D);
+        let mut high_eights = high.chunks_exact(8 * D);
+        for (low, high) in eights.by_ref().zip(high_eights.by_ref()) {
+            GaloisRing::<D>::fold_eight(low, high, &shifts, &mut product);
+        }
+        product.as_flattened_mut().zeroize();
+        let mut scratch = Scratch::new();
+        let rest = eights.into_remainder().chunks_exact_mut(D);
+        for (low, high) in rest.zip(high_eights.remainder().chunks_exact(D)) {
             let difference: [u64; D] = std::array::from_fn(|i| high[i].wrapping_sub(low[i]));
-            let product = GaloisRing::<D>::times(&difference, &shifts);
+            let product = GaloisRing::<D>::times(&difference, &shifts, &mut scratch);
             for i in 0..D {
                 low[i] = low[i].wrapping_add(product[i]);
             }
@@ -158,10 +231,10 @@ multiversion! {
 
 multiversion! {
     fn mul_challenges<const D: usize>(x: &mut [u64], challenges: &[u64]) {
+        let mut scratch = Scratch::new();
         for (x, challenge) in x.chunks_exact_mut(D).zip(challenges) {
-            let element: [u64; D] = std::array::from_fn(|i| x[i]);
             let shifts = Shifts::new(challenge & GaloisRing::<D>::CHALLENGE_MASK);
-            x.copy_from_slice(&GaloisRing::<D>::times(&element, &shifts));
+            x.copy_from_slice(GaloisRing::<D>::times(x, &shifts, &mut scratch));
         }
     }
 }
@@ -266,7 +339,7 @@ mod tests {
     proptest! {
         #[test]
         fn kernels_follow_the_definition(
-            pairs in prop::collection::vec(any::<(u64, u64)>(), 0..200),
+            pairs in prop::collection::vec(any::<(u64, u64)>(), 0..1000),
             challenge: u64,
         ) {
             let (a, b): (Vec<u64>, Vec<u64>) = pairs.into_iter().unzip();

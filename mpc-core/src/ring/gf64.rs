@@ -126,20 +126,26 @@ multiversion! {
             return;
         }
         for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(words)) {
-            for (s, plane) in planes.chunks_exact(words).enumerate() {
-                let mut ones = [0u64; 8];
+            // Eight planes at a time, so that a row is read eight times and not 64 times.
+            for (group, planes) in planes.chunks_exact(8 * words).enumerate() {
+                let mut ones = [[0u64; 8]; 8];
                 let (row, row_rest) = row.as_chunks::<8>();
-                let (plane, plane_rest) = plane.as_chunks::<8>();
-                for (row, plane) in row.iter().zip(plane) {
-                    for lane in 0..8 {
-                        ones[lane] ^= row[lane] & plane[lane];
+                for (at, row) in row.iter().enumerate() {
+                    for (plane, ones) in ones.iter_mut().enumerate() {
+                        let plane = &planes[plane * words + 8 * at..][..8];
+                        for lane in 0..8 {
+                            ones[lane] ^= row[lane] & plane[lane];
+                        }
                     }
                 }
-                for (lane, (row, plane)) in row_rest.iter().zip(plane_rest).enumerate() {
-                    ones[lane] ^= row & plane;
+                for (plane, ones) in ones.iter_mut().enumerate() {
+                    let rest = &planes[plane * words + 8 * row.len()..][..row_rest.len()];
+                    for ((one, row), plane) in ones.iter_mut().zip(row_rest).zip(rest) {
+                        *one ^= row & plane;
+                    }
+                    let all = ones.iter().fold(0, |all, x| all ^ x);
+                    *sum ^= u64::from(all.count_ones() & 1) << (8 * group + plane);
                 }
-                let ones = ones.iter().fold(0, |all, x| all ^ x);
-                *sum ^= u64::from(ones.count_ones() & 1) << s;
             }
         }
     }
