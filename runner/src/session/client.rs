@@ -166,10 +166,10 @@ pub async fn train(
         tokio::select! {
             heard = next(&mut hear, overdue) => match heard {
                 Some((party, said)) => {
-                    let refused = matches!(said, Ok(SessionEvent::Refused(_)));
                     follow.take(party, said, &mut on_event);
-                    if refused {
+                    if follow.is_doomed() && !follow.abandoned {
                         // The others need not wait for a party that will not come.
+                        follow.abandoned = true;
                         tell(&mut senders, DuringSession::Cancel).await;
                     }
                 }
@@ -225,18 +225,29 @@ struct Follower {
     ends: [Option<End>; 3],
     /// When the parties that have not reported their end are given up.
     deadline: Option<Instant>,
+    /// Whether the parties were told to end a session that cannot begin.
+    abandoned: bool,
 }
 
 /// How it ended with one party.
 enum End {
     Refused(Refusal),
     Ended(SessionEnd),
+    /// The connection to it broke.
     Lost(String),
+    /// It did not say.
+    Silent,
 }
 
 impl Follower {
     fn is_over(&self) -> bool {
         self.ends.iter().all(Option::is_some)
+    }
+
+    /// Whether the session cannot begin, because a party refused or was lost before.
+    fn is_doomed(&self) -> bool {
+        let missing = |end: &End| matches!(end, End::Refused(_) | End::Lost(_));
+        self.agreements.iter().any(Option::is_none) && self.ends.iter().flatten().any(missing)
     }
 
     fn begin_end(&mut self) {
@@ -290,7 +301,7 @@ impl Follower {
 
     fn give_up(&mut self) {
         for end in self.ends.iter_mut().filter(|end| end.is_none()) {
-            *end = Some(End::Lost("it did not report how the session ended".into()));
+            *end = Some(End::Silent);
         }
     }
 
@@ -298,7 +309,9 @@ impl Follower {
     fn report(mut self, session: SessionId, cancelled: bool) -> Result<TrainReport, TrainError> {
         let mut stats = Vec::with_capacity(3);
         let mut faults: Vec<(PartyId, SessionFault)> = Vec::new();
+        let mut silent = Vec::new();
         let mut stopped_at = None;
+        let lost = |party, message| SessionFault::new(FaultKind::PeerLost, Some(party), message);
         for (party, end) in PartyId::ALL.into_iter().zip(self.ends.each_mut().map(Option::take)) {
             match end {
                 Some(End::Ended(SessionEnd::Finished(measured))) => stats.push(measured),
@@ -308,9 +321,13 @@ impl Follower {
                     return Err(TrainError::Refused { party, refusal });
                 }
                 Some(End::Lost(reason)) => {
-                    let message = format!("lost the connection to {party}: {reason}");
-                    let kind = FaultKind::PeerLost;
-                    faults.push((party, SessionFault::new(kind, Some(party), message)));
+                    let when = if self.abandoned { " before it computed" } else { "" };
+                    let message = format!("lost the connection to {party}{when}: {reason}");
+                    faults.push((party, lost(party, message)));
+                }
+                Some(End::Silent) => {
+                    let message = format!("{party} did not report how the session ended");
+                    silent.push((party, lost(party, message)));
                 }
                 None => {}
             }
@@ -318,9 +335,13 @@ impl Follower {
         if let (Ok(parties), Some(agreement)) = (stats.try_into(), self.agreements[0]) {
             return Ok(TrainReport { session, agreement, parties });
         }
+        // Those who were told to stop because of a third have nothing to add.
+        let stopped_at = stopped_at.filter(|_| cancelled || !self.abandoned);
         if let Some(step) = stopped_at.or_else(|| cancelled.then(|| "unknown".into())) {
             return Err(TrainError::Cancelled { step });
         }
+        // Of equal faults the first is told; silence says least about the cause.
+        faults.extend(silent);
         Err(most_telling(faults))
     }
 }
