@@ -196,15 +196,20 @@ impl<R: Ring> Arith<R> {
         self.add(&Self::public(party, self.shape, values.to_vec()))
     }
 
-    /// Adds a row to every row.
+    /// Adds a row to every row, in place where nobody else holds the buffers.
     ///
     /// # Errors
     /// `Shape` when `row` is not `1 x cols`.
-    pub fn add_row(&self, row: &Self) -> Result<Self> {
+    pub fn add_row(mut self, row: &Self) -> Result<Self> {
         if row.shape != [1, self.cols()] {
             return Err(Error::Shape { op: "add row", left: self.shape, right: row.shape });
         }
-        self.add(&row.repeat_rows(self.rows()))
+        for (words, row) in [(&mut self.first, &row.first), (&mut self.second, &row.second)] {
+            for words in Arc::make_mut(words).chunks_exact_mut(row.len().max(1)) {
+                words.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = x.wrapping_add(*y));
+            }
+        }
+        Ok(self)
     }
 
     /// A `1 x cols` row repeated `rows` times.
@@ -293,18 +298,22 @@ impl<R: Ring> Arith<R> {
         }))
     }
 
-    /// Each column times a public factor of its own.
+    /// Each column times a public factor of its own, in place where nobody else holds the
+    /// buffers.
     ///
     /// # Errors
     /// `Shape` when there is not one factor a column.
-    pub fn scale_columns(&self, factors: &[u64]) -> Result<Self> {
+    pub fn scale_columns(mut self, factors: &[u64]) -> Result<Self> {
         if factors.len() != self.cols() {
             let right = [1, factors.len()];
             return Err(Error::Shape { op: "scale columns", left: self.shape, right });
         }
-        Ok(self.linear(self.shape, |x| {
-            x.iter().zip(factors.iter().cycle()).map(|(x, f)| x.wrapping_mul(*f)).collect()
-        }))
+        for words in [&mut self.first, &mut self.second] {
+            for row in Arc::make_mut(words).chunks_exact_mut(factors.len().max(1)) {
+                row.iter_mut().zip(factors).for_each(|(x, f)| *x = x.wrapping_mul(*f));
+            }
+        }
+        Ok(self)
     }
 
     /// The matrices one below the other.
