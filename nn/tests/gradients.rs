@@ -40,7 +40,7 @@ fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
 fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
     let draw = |(index, layer): (usize, &LayerShape)| match *layer {
         LayerShape::Dense { inputs, outputs } => {
-            let drawn = init::dense(Initial::Uniform, [outputs, inputs], seed, index);
+            let drawn = init::dense(Initial::default(), [outputs, inputs], seed, index);
             Some(Parameters { weights: drawn.weights, bias: drawn.bias })
         }
         LayerShape::Relu | LayerShape::Sigmoid => None,

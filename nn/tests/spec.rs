@@ -15,7 +15,7 @@ batch = 32
 learning_rate = 0.1
 optimiser = "sgd"
 order = "file"
-initial = "glorot-uniform"
+initial = "uniform"
 seed = 7
 
 [features]
@@ -50,10 +50,7 @@ fn a_full_specification_is_read_and_written() {
     assert_eq!(spec.model.layers[4], LayerSpec::Dense(Units::Outputs));
     assert_eq!(spec.model.loss, Loss::SoftmaxCrossEntropy);
     assert_eq!((spec.training.epochs, spec.training.batch), (50, 32));
-    assert_eq!(
-        (spec.training.order, spec.training.initial),
-        (RowOrder::File, Initial::GlorotUniform)
-    );
+    assert_eq!((spec.training.order, spec.training.initial), (RowOrder::File, Initial::Uniform));
     assert_eq!((spec.training.seed, spec.features.scaling), (Some(7), Scaling::Unit));
     assert_eq!(spec.precision.head_room, Some(8));
     let written = toml::to_string(&spec).unwrap();
@@ -65,7 +62,7 @@ fn a_short_specification_gets_the_defaults() {
     let spec = Spec::from_toml(SHORT).unwrap();
     assert_eq!(
         (spec.training.order, spec.training.initial),
-        (RowOrder::Shuffled, Initial::Uniform)
+        (RowOrder::Shuffled, Initial::GlorotUniform)
     );
     assert_eq!((spec.training.seed, spec.features.scaling), (None, Scaling::Standardise));
     let written = toml::to_string(&spec).unwrap();
@@ -93,7 +90,7 @@ fn what_cannot_be_meant_is_refused() {
     }
     refused("\"sgd\"", "\"adam\"", "unknown variant `adam`");
     refused("{ dense = 64 }, \"relu\"", "\"relu\"", "layer 1: the first layer must be dense");
-    refused("\"glorot-uniform\"", "\"zeros\"", "training.initial: a network of more than one");
+    refused("\"uniform\"", "\"zeros\"", "training.initial: a network of more than one");
     refused("[features]", "[featuers]", "unknown field `featuers`");
     refused("\"unit\"", "\"minmax\"", "unknown variant `minmax`, expected one of `standardise`");
     refused("\"softmax-cross-entropy\"", "\"hinge\"", "unknown variant `hinge`");

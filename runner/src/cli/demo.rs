@@ -5,6 +5,9 @@ use crate::demo::{self, Settings, Source};
 use crate::failure::Failure;
 use crate::job::Security;
 use crate::output::Output;
+use nn::spec::Initial;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
 use std::path::PathBuf;
 
 /// Largest seed that a job file can hold.
@@ -51,6 +54,9 @@ pub struct Args {
     /// Learning rate.
     #[arg(long = "lr", value_name = "RATE", default_value_t = 0.1)]
     learning_rate: f64,
+    /// What the weights are at the start.
+    #[arg(long, value_name = "KIND", default_value = "glorot-uniform", value_parser = initial)]
+    initial: Initial,
     /// Keep every K-th row back to test on: those whose number, counted from 0,
     /// leaves remainder K - 1.
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..), conflicts_with = "mnist")]
@@ -82,6 +88,11 @@ fn hidden(text: &str) -> Result<Hidden, String> {
         _ => Err(format!("`{part}` is not a number of units; write for instance 64,32 or none")),
     };
     text.split(',').map(units).collect::<Result<_, _>>().map(Hidden)
+}
+
+/// The name of a kind of initial weights, as in a job file.
+fn initial(name: &str) -> Result<Initial, serde::de::value::Error> {
+    Initial::deserialize(name.into_deserializer())
 }
 
 /// What is chosen where the user does not.
@@ -118,6 +129,7 @@ impl From<Args> for Settings {
             epochs: args.epochs.unwrap_or(defaults.epochs),
             batch: args.batch.unwrap_or(defaults.batch),
             learning_rate: args.learning_rate,
+            initial: args.initial,
             seed: args.seed,
             security: args.security,
             keep: args.keep,

@@ -50,6 +50,8 @@ pub struct Settings {
     pub batch: usize,
     /// Learning rate.
     pub learning_rate: f64,
+    /// What the weights are at the start.
+    pub initial: Initial,
     /// Decides initial weights and order; drawn afresh if left out.
     pub seed: Option<u64>,
     /// Against what the computation is protected.
@@ -97,7 +99,7 @@ impl Settings {
                 learning_rate: self.learning_rate,
                 optimiser: OptimiserKind::default(),
                 order: RowOrder::default(),
-                initial: Initial::default(),
+                initial: self.initial,
                 seed: Some(seed),
             },
             features: FeatureSpec { scaling },
