@@ -6,8 +6,9 @@ use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
 use crate::step::StepPath;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::future::poll_fn;
+use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -93,7 +94,17 @@ impl<S: Security> Ctx<S> {
 
     /// Notes a product for verification; nothing in the semi-honest mode.
     pub fn record(&self, product: impl FnOnce() -> Product) {
-        self.session.recorder.borrow_mut().record(product);
+        self.recorder().record(product);
+    }
+
+    /// Shows the party's part of a product to the mode, before it is masked; see
+    /// [`Recorder::deviate`].
+    pub fn deviate(&self, local: &mut [u64], bits: Range<u32>) {
+        self.recorder().deviate(local, bits);
+    }
+
+    pub(crate) fn recorder(&self) -> RefMut<'_, S::Recorder> {
+        self.session.recorder.borrow_mut()
     }
 
     /// Hands out the products noted since the last time, for verification.
@@ -102,7 +113,7 @@ impl<S: Security> Ctx<S> {
     /// `Misuse` while another verification is under way: whoever waits for the one must
     /// not believe that it covers its products.
     pub fn begin_verification(&self) -> Result<Vec<Product>> {
-        let products = self.session.recorder.borrow_mut().begin_verification();
+        let products = self.recorder().begin_verification();
         products.ok_or_else(|| {
             Error::Misuse(format!("{}: two verifications at the same time", self.path))
         })
@@ -110,7 +121,7 @@ impl<S: Security> Ctx<S> {
 
     /// Notes that the products handed out last are right.
     pub fn end_verification(&self) {
-        self.session.recorder.borrow_mut().end_verification();
+        self.recorder().end_verification();
     }
 
     /// Sends to and receives from both neighbours.

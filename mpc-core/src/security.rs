@@ -2,6 +2,7 @@
 
 use crate::ring::Ring;
 use crate::share::{Arith, Bin, Words};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Against whom a computation is secure. Protocols are generic over it and call
@@ -51,6 +52,11 @@ pub trait Recorder: Default {
 
     /// Whether no product waits for its verification.
     fn is_verified(&self) -> bool;
+
+    /// What a party does to its part of a product before it is masked, given which bits
+    /// count in all words: nothing, but for a corrupt party in a test.
+    #[inline]
+    fn deviate(&mut self, _local: &mut [u64], _bits: Range<u32>) {}
 }
 
 impl Recorder for () {
@@ -156,7 +162,7 @@ impl From<&Bin> for Components {
     }
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::SemiHonest {}
     impl Sealed for super::Malicious {}

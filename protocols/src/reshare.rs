@@ -34,6 +34,7 @@ pub async fn reshare<S: Security, R: Ring>(
 ) -> Result<Arith<R>> {
     let shape = z.shape();
     let mut words = z.into_words();
+    ctx.deviate(&mut words, granularity..R::BITS);
     // Step 1: mask with a sharing of zero, F(k_{i+1}) - F(k_i).
     let mut draw = ctx.draw();
     if granularity == 0 {
@@ -67,11 +68,12 @@ pub async fn reshare<S: Security, R: Ring>(
 pub async fn reshare_bits<S: Security>(ctx: &Ctx<S>, z: AdditiveBits) -> Result<Bin> {
     let (lanes, planes) = (z.lanes(), z.planes());
     let mut words = z.into_words();
+    let tail = tail_mask(lanes);
+    ctx.deviate(&mut words, 0..tail.count_ones());
     // Step 1: mask, keeping the bits past the last lane zero.
     let mut draw = ctx.draw();
     draw.with_next.xor_words(&mut words);
     draw.with_prev.xor_words(&mut words);
-    let tail = tail_mask(lanes);
     words
         .chunks_exact_mut(lanes.div_ceil(64).max(1))
         .for_each(|plane| plane[plane.len() - 1] &= tail);

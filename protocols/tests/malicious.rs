@@ -3,14 +3,13 @@
 //! typed error and accept nothing.
 
 use mpc_core::ctx::Ctx;
-use mpc_core::error::{Error, Result};
-use mpc_core::net::{
-    FRAME_HEADER_BYTES, LocalTransport, SessionId, TamperedMessage, Transport, local_network,
-};
+use mpc_core::error::{Error, Misbehaviour, Result};
+use mpc_core::net::{FRAME_HEADER_BYTES, LocalTransport, SessionId, Transport, local_network};
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Malicious;
 use mpc_core::share::{Arith, Fixed};
+use mpc_core::testing::adversary::{Attack, Change, attack_every_message};
 use mpc_core::testing::{deal, run3_on};
 use protocols::input::input;
 use protocols::mul::{Operand, column_dot, matmul};
@@ -18,7 +17,6 @@ use protocols::open::open;
 use protocols::relu::relu;
 use protocols::trunc::rescale;
 use protocols::verify::verify;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,197 +50,123 @@ async fn training_step(ctx: Ctx<Malicious>) -> Result<Vec<u64>> {
 }
 
 fn network() -> [LocalTransport; 3] {
-    local_network(SessionId([9; 16]), Duration::from_secs(20))
+    network_of(9)
+}
+
+/// The network of a session with the given id.
+fn network_of(id: u8) -> [LocalTransport; 3] {
+    local_network(SessionId([id; 16]), Duration::from_secs(20))
 }
 
 fn run(network: [LocalTransport; 3]) -> [Result<Vec<u64>>; 3] {
     run3_on(network, 4, training_step).map(|result| result.map(|(value, _)| value))
 }
 
-/// What an honest party sent: receiver and payload, by number of the message.
-type Log = HashMap<(usize, u64), (PartyId, Vec<u8>)>;
-
-/// The messages of an honest run.
-fn honest_run() -> (Log, Vec<u64>) {
-    let log = Arc::new(Mutex::new(Log::new()));
-    let listening = network().map(|transport| {
-        let (log, from) = (log.clone(), transport.party().index());
-        transport.with_tamper(move |message| {
-            let payload = message.frames[0][FRAME_HEADER_BYTES..].to_vec();
-            log.lock().unwrap().insert((from, message.index), (message.to, payload));
-        })
-    });
-    let results = run(listening).map(|result| result.expect("an honest run"));
-    let log = std::mem::take(&mut *log.lock().unwrap());
-    let [opened, ..] = results;
-    (log, opened)
+#[test]
+fn every_changed_message_is_caught() {
+    let (mut messages, mut caught) = (0, 0);
+    for cheat in PartyId::ALL {
+        let tally = attack_every_message(cheat, network, run, |step| step == "open");
+        println!("{cheat}: {tally}");
+        (messages, caught) = (messages + tally.messages, caught + tally.caught);
+    }
+    println!("{messages} messages, {caught} effective attacks, all caught");
+    assert!(caught > 9 * messages, "{caught} of {messages} messages");
 }
 
-/// What is done to a message, given the one before; answers whether it changed anything.
-type Edit = fn(&mut TamperedMessage<'_>, previous: &[u8]) -> bool;
-
-/// A change that is certain to be one.
-fn changed(_: ()) -> bool {
-    true
-}
-
-fn last_word(frame: &mut [u8]) -> &mut [u8] {
-    let payload = &mut frame[FRAME_HEADER_BYTES..];
-    let from = payload.len().saturating_sub(8);
-    &mut payload[from..]
-}
-
-#[allow(clippy::unit_arg)] // an edit and the answer that it was made, on one line
-const EDITS: [(&str, Edit); 11] = [
-    ("with its first bit flipped", |m, _| changed(m.frames[0][FRAME_HEADER_BYTES] ^= 1)),
-    ("with its last word flipped at the lowest bit", |m, _| {
-        changed(last_word(&mut m.frames[0])[0] ^= 1)
-    }),
-    ("with 2^63 added to its last word", |m, _| {
-        let word = last_word(&mut m.frames[0]);
-        let top = word.len() - 1;
-        changed(word[top] ^= 0x80)
-    }),
-    ("replaced with zeros", |m, _| {
-        let payload = &mut m.frames[0][FRAME_HEADER_BYTES..];
-        let differs = payload.iter().any(|byte| *byte != 0);
-        payload.fill(0);
-        differs
-    }),
-    ("dropped", |m, _| changed(m.frames.clear())),
-    ("repeated", |m, _| changed(m.frames.push(m.frames[0].clone()))),
-    ("replaced with the one before", |m, previous| {
-        // What both peers get in a round may be the same.
-        let differs = m.frames[0] != previous;
-        m.frames[0] = previous.to_vec();
-        differs
-    }),
-    ("behind the one before", |m, previous| changed(m.frames.insert(0, previous.to_vec()))),
-    ("cut", |m, _| m.frames[0].pop().is_some()),
-    ("prolonged", |m, _| changed(m.frames[0].push(0))),
-    ("with its header flipped", |m, _| changed(m.frames[0][FRAME_HEADER_BYTES - 1] ^= 1)),
-];
-
-/// Applies an edit to one message of `cheat`; `None` if that would change nothing.
-fn attack(cheat: PartyId, target: u64, edit: Edit) -> Option<[Result<Vec<u64>>; 3]> {
-    let effective = Arc::new(Mutex::new(false));
+/// The messages of `cheat` in an honest run: round, receiver, and name of the step.
+fn messages(cheat: PartyId) -> Vec<(u64, PartyId, String)> {
+    let log = Arc::new(Mutex::new(Vec::new()));
     let results = run(network().map(|transport| {
         if transport.party() != cheat {
             return transport;
         }
-        let effective = effective.clone();
-        let mut previous = vec![0; FRAME_HEADER_BYTES + 1];
+        let log = log.clone();
         transport.with_tamper(move |message| {
-            let honest = message.frames[0].clone();
-            if message.index == target {
-                *effective.lock().unwrap() = edit(message, &previous);
-            }
-            previous = honest;
+            let tag = message.tag;
+            log.lock().unwrap().push((tag.round, message.to, tag.name.to_string()));
         })
     }));
-    let effective = *effective.lock().unwrap();
-    effective.then_some(results)
+    assert!(results.iter().all(Result::is_ok));
+    std::mem::take(&mut *log.lock().unwrap())
 }
 
+/// A party holds back a product, or what it contributes to the check itself, until it has
+/// seen the next coin, to forge it: the coin does not come.
 #[test]
-fn every_changed_message_is_caught() {
-    let (log, opened) = honest_run();
-    let (mut attacks, mut caught) = (0, 0);
+fn who_withholds_does_not_see_the_next_coin() {
+    let mut withheld = 0;
     for cheat in PartyId::ALL {
-        let messages = log.keys().filter(|(from, _)| *from == cheat.index()).count() as u64;
-        for (name, edit) in EDITS {
-            for target in 0..messages {
-                // What follows the last message of a run is never read.
-                let surplus = ["repeated", "prolonged"].contains(&name);
-                if surplus && target + 2 >= messages {
-                    continue;
-                }
-                let Some(results) = attack(cheat, target, edit) else { continue };
-                attacks += 1;
-                let (victim, _) = log[&(cheat.index(), target)];
-                let error = match &results[victim.index()] {
-                    Err(error) => error,
-                    Ok(_) => panic!("message {target} of {cheat} {name}: {victim} accepted it"),
-                };
-                let typed = matches!(
-                    error,
-                    Error::Abort { .. } | Error::Net { .. } | Error::PeerMisbehaved { .. }
-                );
-                assert!(typed, "message {target} of {cheat} {name}: {error}");
-                // The other honest party either aborts as well or, when only the last
-                // messages are touched, has opened the right values.
-                let other = PartyId::ALL.into_iter().find(|p| *p != cheat && *p != victim);
-                match &results[other.expect("a third party").index()] {
-                    Err(_) => {}
-                    Ok(values) => {
-                        // The last verdict and the opening: two messages each.
-                        let last = target + 4 >= messages;
-                        assert!(last && *values == opened, "message {target} of {cheat} {name}");
-                    }
-                }
-                caught += 1;
-            }
+        let messages = messages(cheat);
+        for (target, (round, to, name)) in messages.iter().enumerate() {
+            let coin = messages
+                .iter()
+                .find(|(later, _, name)| later > round && name.contains("/coin"))
+                .map(|(round, ..)| *round);
+            let Some(coin) = coin.filter(|_| *to == cheat.prev()) else { continue };
+            let attack = Attack { cheat, target: target as u64, change: Change::Late };
+            let (corrupt, _) = attack.mount(network());
+            // In the round after the coin's the party would use it.
+            let results = run(corrupt);
+            let stalled = match &results[cheat.index()] {
+                Err(Error::Net { step, .. }) => step.clone(),
+                other => panic!("{cheat} withheld {name}: {:?}", other),
+            };
+            let reached = messages.iter().filter(|(.., name)| *name == stalled).map(|m| m.0);
+            assert!(reached.min().is_some_and(|round| round <= coin), "{name}: at {stalled}");
+            withheld += 1;
         }
     }
-    println!("{} messages, {attacks} attacks, {caught} caught", log.len());
-    assert!(attacks > 1500 && caught == attacks, "{caught} of {attacks}");
+    println!("{withheld} messages withheld, no coin seen");
+    assert!(withheld > 60, "{withheld}");
 }
 
-/// Before the last message of a run nobody has sent a share that opens anything: what an
-/// honest party has sent until it aborts is independent of the secrets.
+/// What was recorded in an old session is of no use in a new one: as it is, it is refused
+/// at sight; with the headers of the new session, it is found to be wrong.
 #[test]
-fn nothing_is_opened_before_a_wrong_product_is_found() {
-    let (log, _) = honest_run();
+fn an_old_session_cannot_be_replayed() {
+    let session = |id: u8, seed, transports: [LocalTransport; 3]| {
+        assert_eq!(transports[0].session(), SessionId([id; 16]));
+        run3_on(transports, seed, training_step).map(|result| result.map(|(value, _)| value))
+    };
     for cheat in PartyId::ALL {
-        let honest = cheat.next();
-        let sent = Arc::new(Mutex::new(0));
-        let counted = run(network().map(|transport| {
-            let party = transport.party();
-            if party == cheat {
-                transport.with_tamper(|message| {
-                    if message.index == 2 {
-                        message.frames[0][FRAME_HEADER_BYTES] ^= 1;
-                    }
-                })
-            } else if party == honest {
-                let sent = sent.clone();
-                transport.with_tamper(move |message| *sent.lock().unwrap() = message.index + 1)
-            } else {
-                transport
-            }
-        }));
-        assert!(counted.iter().all(Result::is_err), "{counted:?}");
-        // The sender computes on with what it should have sent: a wrong product, and views
-        // that differ.
-        let found = matches!(counted[honest.index()], Err(Error::Abort { .. }));
-        assert!(found, "{:?}", counted[honest.index()]);
-        let all = log.keys().filter(|(from, _)| *from == honest.index()).count() as u64;
-        let sent = *sent.lock().unwrap();
-        assert!(sent * 4 < all * 3, "{honest} sent {sent} of {all} messages before it aborted");
-    }
-}
-
-/// A party holds back its last product until it has seen the first coin, to forge it: the
-/// coin does not come.
-#[test]
-fn who_withholds_a_product_does_not_see_the_coin() {
-    for cheat in PartyId::ALL {
-        let reached = Arc::new(Mutex::new(String::new()));
-        let results = run(network().map(|transport| {
-            if transport.party() != cheat {
-                return transport;
-            }
-            let reached = reached.clone();
+        let old = Arc::new(Mutex::new(Vec::new()));
+        let recorded = network_of(8).map(|transport| {
+            let (from, old) = (transport.party(), old.clone());
             transport.with_tamper(move |message| {
-                let name = message.tag.name.to_string();
-                *reached.lock().unwrap() = name.clone();
-                if name.starts_with("backward") {
-                    message.frames.clear();
+                if from == cheat {
+                    old.lock().unwrap().push(message.frames[0].clone());
                 }
             })
-        }));
-        assert!(results.iter().all(Result::is_err));
-        let reached = reached.lock().unwrap();
-        assert!(!reached.contains("coin"), "{cheat} reached {reached}");
+        });
+        assert!(session(8, 3, recorded).iter().all(Result::is_ok));
+        let old = std::mem::take(&mut *old.lock().unwrap());
+        for new_headers in [false, true] {
+            let old = old.clone();
+            let replaying = network_of(9).map(|transport| {
+                if transport.party() != cheat {
+                    return transport;
+                }
+                let old = old.clone();
+                transport.with_tamper(move |message| {
+                    let replayed = &old[message.index as usize];
+                    let from = if new_headers { FRAME_HEADER_BYTES } else { 0 };
+                    message.frames[0][from..].copy_from_slice(&replayed[from..]);
+                })
+            });
+            let results = session(9, 4, replaying);
+            for honest in [cheat.prev(), cheat.next()] {
+                let error = results[honest.index()].as_ref().expect_err("a replayed session");
+                let right = match error {
+                    Error::PeerMisbehaved { peer, kind: Misbehaviour::WrongSession, .. } => {
+                        !new_headers && *peer == cheat
+                    }
+                    Error::Abort { .. } => new_headers,
+                    Error::Net { .. } => true,
+                    _ => false,
+                };
+                assert!(right, "{cheat}, new headers {new_headers}: {error}");
+            }
+        }
     }
 }

@@ -3,6 +3,11 @@
 //! Everything is derived from a seed; a party that waits in vain fails at the
 //! deadline instead of hanging the test.
 
+pub mod adversary;
+mod lying;
+
+pub use lying::{Liar, Lie, Lying};
+
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::exec::{Outcome, Session};
