@@ -2,6 +2,7 @@
 //! neighbours: randomness, network, recorder.
 
 use crate::error::{Error, Result};
+use crate::net::Traffic;
 use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
@@ -28,6 +29,7 @@ pub(crate) struct SessionState<S: Security> {
     pub(crate) turn: Cell<PartyId>,
     pub(crate) recorder: RefCell<S::Recorder>,
     pub(crate) outbox: RefCell<Vec<Posted>>,
+    pub(crate) traffic: Cell<Traffic>,
 }
 
 /// What a step sends to and expects from its neighbours; empty means no message.
@@ -90,6 +92,11 @@ impl<S: Security> Ctx<S> {
         let turn = self.session.turn.get();
         self.session.turn.set(turn.next());
         turn
+    }
+
+    /// What this party has sent and received in the rounds so far.
+    pub fn traffic(&self) -> Traffic {
+        self.session.traffic.get()
     }
 
     /// Notes a product for verification; nothing in the semi-honest mode.

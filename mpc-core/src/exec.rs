@@ -78,6 +78,7 @@ impl<'a> Session<'a> {
             turn: Cell::new(PartyId::P0),
             recorder: RefCell::new(S::Recorder::default()),
             outbox: RefCell::default(),
+            traffic: Cell::new(rounds.transport.traffic()),
         });
         let mut program = pin!(program(Ctx::<S>::new(state.clone())));
         let mut task = Context::from_waker(Waker::noop());
@@ -92,6 +93,7 @@ impl<'a> Session<'a> {
             }
             let posted = std::mem::take(&mut *state.outbox.borrow_mut());
             rounds.complete(posted)?;
+            state.traffic.set(rounds.transport.traffic());
         }
     }
 }

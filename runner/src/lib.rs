@@ -3,6 +3,7 @@
 //! Files and sockets live here; the mathematics lives in `nn`, `protocols` and
 //! `mpc-core`.
 
+pub mod bench;
 pub mod cli;
 pub mod consortium;
 pub mod control;
@@ -15,11 +16,13 @@ pub mod failure;
 pub mod files;
 pub mod identity;
 pub mod job;
+pub mod memory;
 pub mod mnist;
 pub mod model;
 pub mod node;
 pub mod output;
 pub mod prediction;
+pub mod processes;
 pub mod random;
 pub mod receipt;
 pub mod schema;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod demo;
 mod evaluate;
 mod init;
@@ -59,6 +60,7 @@ enum Command {
     Predict(predict::Args),
     Twin(twin::Args),
     Status(status::Args),
+    Bench(bench::Args),
 }
 
 impl Command {
@@ -79,6 +81,7 @@ impl Command {
             Command::Predict(args) => predict::run(args, out),
             Command::Twin(args) => twin::run(args, out),
             Command::Status(args) => status::run(args, out),
+            Command::Bench(args) => bench::run(args, out),
         }
     }
 }

@@ -8,7 +8,6 @@
 mod nodes;
 mod path;
 mod prepare;
-mod processes;
 mod report;
 mod settings;
 mod split;

@@ -1,7 +1,7 @@
 //! The three party nodes of the demo: started together, watched, and stopped together.
 
-use super::processes::{Process, Processes};
 use crate::failure::Failure;
+use crate::processes::{Process, Processes};
 use mpc_core::party::PartyId;
 use std::time::Duration;
 use tokio::time::timeout;

@@ -2,7 +2,6 @@
 
 use super::nodes::Nodes;
 use super::prepare::{self, Prepared, ROWS, SCHEMA, TEST};
-use super::processes::Processes;
 use super::report::Report;
 use super::settings::Settings;
 use super::stages::Stage;
@@ -11,6 +10,7 @@ use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::processes::Processes;
 use futures_util::future::try_join_all;
 use indicatif::HumanCount;
 use serde::Deserialize;

@@ -1,6 +1,5 @@
 //! The rows of the demo: brought into files, one for each data holder and one to test on.
 
-use super::processes::Processes;
 use super::report::Holder;
 use super::settings::{Settings, Source};
 use super::split::{Deal, Split};
@@ -8,6 +7,7 @@ use super::wine;
 use crate::failure::Failure;
 use crate::files::{self, FileError};
 use crate::mnist::{self, Mnist};
+use crate::processes::Processes;
 use crate::schema::{FileRules, Label, Schema};
 use crate::table::Table;
 use indicatif::HumanCount;

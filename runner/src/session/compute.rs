@@ -10,6 +10,7 @@ use super::prepare::Prepared;
 use crate::control::{SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::job::Security;
+use crate::memory::peak_rss_bytes;
 use crate::model::{ModelShare, TensorTerms, Terms, tensors};
 use crate::node::Node;
 use getrandom::SysRng;
@@ -26,7 +27,6 @@ use nn::engine::Mpc;
 use nn::seed::Seed;
 use nn::train::{Dataset, Event, TrainedModel, train};
 use protocols::open::open;
-use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -195,14 +195,4 @@ fn seal(
         .member(job.receiver())
         .ok_or_else(|| format!("{} is no member of the consortium", job.receiver()))?;
     share.seal(node.party(), &node.identity, &receiver.card).map_err(|e| e.to_string())
-}
-
-/// Largest resident memory of this process so far, as the kernel reports it; 0 where it does not.
-fn peak_rss_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|value| value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

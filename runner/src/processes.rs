@@ -1,4 +1,4 @@
-//! The processes that the demo starts: `tercet` commands, each in its own process.
+//! Processes that a command starts: other `tercet` commands, each in its own process.
 //!
 //! All run in one directory, where `commands.sh` notes them down: they can be
 //! repeated by hand. Nothing that is started here outlives the value that stands
@@ -6,6 +6,7 @@
 
 use crate::failure::Failure;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -76,8 +77,8 @@ impl Processes {
         };
         match start() {
             Ok(mut child) => {
-                let (leash, lines) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
-                Ok(Process { command, log, child, _leash: leash, lines, last: Value::Null })
+                let (input, lines) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
+                Ok(Process { command, log, child, input, lines, last: Value::Null })
             }
             Err(e) => Err(Failure::new(format!("cannot start `{command}`: {e}"))),
         }
@@ -99,7 +100,7 @@ pub struct Process {
     log: PathBuf,
     child: Child,
     /// Its standard input: ends with this process, even if that is killed.
-    _leash: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     lines: Option<BufReader<ChildStdout>>,
     /// The line that it printed last.
     last: Value,
@@ -109,6 +110,26 @@ impl Process {
     /// Its process id while it runs.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// When it does not read any more, with its own error if it says one.
+    pub async fn tell(&mut self, line: &impl Serialize) -> Result<(), Failure> {
+        let mut text = serde_json::to_string(line).map_err(Failure::new)?;
+        text.push('\n');
+        let sent = match &mut self.input {
+            Some(input) => input.write_all(text.as_bytes()).await,
+            None => Ok(()),
+        };
+        match sent {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                self.finish(|_| {}).await?;
+                Err(Failure::new(format!("cannot tell `{}`: {e}", self.command)))
+            }
+        }
     }
 
     /// The next line that it prints, which is JSON; `None` at the end.

@@ -1,0 +1,70 @@
+//! Measurements with the real binary.
+
+mod common;
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::Output;
+
+fn bench(args: &str) -> Output {
+    common::tercet().arg("--json").arg("bench").args(args.split_whitespace()).output().unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_protocol_is_measured_in_both_modes_by_three_processes() {
+    let output = bench("op compare --n 1000 --iters 3");
+    let summaries = lines(&output);
+    let [semi_honest, malicious] = &summaries[..] else { panic!("{output:?}") };
+    assert_eq!(semi_honest["security"], "semi-honest");
+    assert_eq!(malicious["security"], "malicious");
+    // The cost of comparisons of 32 bits, as the protocol declares it.
+    assert_eq!(semi_honest["rounds_per_iteration"], 7);
+    let sent =
+        |party: usize| semi_honest["bytes_sent_per_party_per_iteration"][party].as_f64().unwrap();
+    let declared = 1000.0 * 96.7 / 8.0;
+    for party in 0..3 {
+        assert!(sent(party) > 0.8 * declared && sent(party) < 1.5 * declared, "{}", sent(party));
+    }
+    for summary in &summaries {
+        assert_eq!(summary["iterations"], 3);
+        let pids: BTreeSet<u64> =
+            summary["pids"].as_array().unwrap().iter().map(|pid| pid.as_u64().unwrap()).collect();
+        assert_eq!(pids.len(), 3);
+        let number = |name: &str| summary[name].as_f64().unwrap();
+        assert!(number("seconds_per_iteration") > 0.0);
+        assert!(number("gmac_per_second_one_core") > 0.0);
+    }
+    assert!(
+        malicious["rounds_per_iteration"].as_u64() > semi_honest["rounds_per_iteration"].as_u64()
+    );
+}
+
+#[test]
+fn an_iteration_of_training_is_measured() {
+    let output = bench("train --net mlp:8-4-2 --batch 16 --iters 2 --security semi-honest");
+    let summaries = lines(&output);
+    let [summary] = &summaries[..] else { panic!("{output:?}") };
+    assert_eq!(summary["task"]["train"]["widths"], serde_json::json!([8, 4, 2]));
+    assert!(summary["rounds_per_iteration"].as_u64().unwrap() > 20);
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_at_once() {
+    for (args, code, expected) in [
+        ("op sing", 2, "possible values"),
+        ("train --net mlp:784", 2, "is not a network"),
+        ("op relu --n 0", 2, "is not a number from 1"),
+        ("train --net mlp:784-100000-10", 1, "1 to 65536 units"),
+    ] {
+        let output = bench(args);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{args}: {text}");
+        assert!(text.contains(expected), "{args}: {text}");
+    }
+}
