@@ -11,7 +11,7 @@ pub trait Security: sealed::Sealed + 'static {
     /// What keeps the products until they are verified.
     type Recorder: Recorder;
     /// Whether every product is verified before anything is opened. Where false, a
-    /// protocol may rely on a value that one party alone provides.
+    /// protocol may rely on a value that one party alone provides and nothing claims.
     const VERIFIED: bool;
     /// The name in jobs and reports.
     const NAME: &'static str;

@@ -1,27 +1,26 @@
-//! Semi-honest shortcuts: one party helps with what it knows alone.
+//! A semi-honest shortcut: one party offers a table, the others look it up.
 //!
 //! The helper `P_h` holds the components `x_h` and `x_{h+1}`; the other two both know
 //! `x_{h+2}`. So `x` is the sum (or XOR) of a value that the helper knows and one that the
 //! others know, and the three-party oblivious transfer of ABY3 (Mohassel, Rindal, CCS 2018,
 //! section 5.4), in which one party offers two values and another, who knows the choice,
 //! hands out the mask of one, costs a single round. Nobody can check what the helper
-//! provides, so these protocols are for the semi-honest mode alone. The parties take turns
-//! in helping, which spreads the traffic.
+//! provides, so this is for the semi-honest mode alone ([`crate::thirds`] is what can be
+//! verified). The parties take turns in helping, which spreads the traffic.
 //!
 //! | | helper `P_h` | next `P_{h+1}` | previous `P_{h-1}` |
 //! |---|---|---|---|
 //! | first component | `x_h` | `x_{h+1}` | `x_{h+2}` |
 //! | second component | `x_{h+1}` | `x_{h+2}` | `x_h` |
 
-use crate::wire::{pack_planes, pack_words, packed_planes_len, unpack_planes, unpack_words};
+use crate::wire::{pack_words, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
-use mpc_core::ring::bits::{tail_mask, to_planes};
+use mpc_core::ring::Z64;
 use mpc_core::ring::pack::packed_len;
-use mpc_core::ring::{Ring, Z64};
 use mpc_core::security::Security;
-use mpc_core::share::{Arith, Bin, Words};
+use mpc_core::share::{Arith, Words};
 
 /// What this party is while another, or itself, helps.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,134 +141,4 @@ fn chosen(bits: &[u64], entries: &[u64]) -> Words {
 
 fn unmasked(bits: &[u64], entries: &[u64], mask: &[u64]) -> Words {
     chosen(bits, entries).iter().zip(mask).map(|(e, m)| e.wrapping_sub(*m)).collect()
-}
-
-/// The low `width` bits of `x` as the sum of two binary sharings, modulo `2^width`: the
-/// helper re-shares `x_h + x_{h+1}`, and `x_{h+2}` is shared for free.
-///
-/// # Cost
-/// One round; `width` bits per element, from the helper alone.
-///
-/// # Security
-/// Semi-honest. What `P_{h-1}` receives is masked by a stream of the helper and `P_{h+1}`.
-pub async fn binary_addends<S: Security, R: Ring>(
-    ctx: &Ctx<S>,
-    x: &Arith<R>,
-    width: usize,
-) -> Result<[Bin; 2]> {
-    let (helper, lanes) = (ctx.turn(), x.len());
-    let mut draw = ctx.draw();
-    let mask = |stream: &mut mpc_core::ring::prg::Prg| {
-        let mut words = Words::zeroed(width * lanes.div_ceil(64));
-        stream.fill_words(&mut words);
-        let tail = tail_mask(lanes);
-        words
-            .chunks_exact_mut(lanes.div_ceil(64).max(1))
-            .for_each(|plane| plane[plane.len() - 1] &= tail);
-        words
-    };
-    let zero = || Words::zeroed(width * lanes.div_ceil(64));
-    let bin = |first, second| Bin::from_components(lanes, width, first, second);
-    let planes = |words: &[u64]| Words::from(to_planes(words, width));
-    Ok(match Role::of(ctx.party(), helper) {
-        Role::Helper => {
-            let second = mask(&mut draw.with_next);
-            let sum: Words =
-                x.first().iter().zip(x.second()).map(|(a, b)| a.wrapping_add(*b)).collect();
-            let first: Words = planes(&sum).iter().zip(&*second).map(|(s, m)| s ^ m).collect();
-            let to_prev = pack_planes(&first, lanes);
-            ctx.exchange(Message { to_prev, ..Message::default() }).await;
-            [bin(first, second), bin(zero(), zero())]
-        }
-        Role::Next => {
-            let first = mask(&mut draw.with_prev);
-            ctx.exchange(Message::default()).await;
-            [bin(first, zero()), bin(zero(), planes(x.second()))]
-        }
-        Role::Prev => {
-            let expect_next = packed_planes_len(width, lanes);
-            let received = ctx.exchange(Message { expect_next, ..Message::default() }).await;
-            let second = unpack_planes(ctx, helper, &received.from_next, width, lanes)?;
-            [bin(zero(), second), bin(planes(x.first()), zero())]
-        }
-    })
-}
-
-/// `bit * 2^granularity` for 0/1 words whose XOR is shared: `x_h ^ x_{h+1}` is known to
-/// the helper, `x_{h+2}` to the others, and `a ^ b = b + (1 - 2b) a`.
-///
-/// # Cost
-/// Two rounds; per element each party sends one word of `64 - granularity` bits when the
-/// turns are even: the helper one, the others one each.
-///
-/// # Security
-/// Semi-honest. `P_{h+1}` receives `a` masked by a stream of the helper and `P_{h-1}`; the
-/// helper receives its components masked by streams of the others.
-pub async fn inject_words<S: Security>(
-    ctx: &Ctx<S>,
-    shape: [usize; 2],
-    first: &[u64],
-    second: &[u64],
-    granularity: u32,
-) -> Result<Arith<Z64>> {
-    let (helper, len, width) = (ctx.turn(), first.len(), 64 - granularity);
-    let bytes = packed_len(len, width as usize);
-    let mut draw = ctx.draw();
-    let (key, send) = (ctx.step("masked"), ctx.step("components"));
-    let fill = |stream: &mut mpc_core::ring::prg::Prg| {
-        let mut words = Words::zeroed(len);
-        stream.fill_words(&mut words);
-        words
-    };
-    // Words are kept without their zero low bits until the end.
-    let (first, second): (Words, Words) = match Role::of(ctx.party(), helper) {
-        Role::Helper => {
-            // Step 1: a - k to P_{h+1}.
-            let k = fill(&mut draw.with_prev);
-            let masked: Words =
-                (0..len).map(|at| (first[at] ^ second[at]).wrapping_sub(k[at])).collect();
-            let to_next = pack_words(&masked, width);
-            key.exchange(Message { to_next, ..Message::default() }).await;
-            // Step 2: both components from their other holders.
-            let expected = Message { expect_prev: bytes, expect_next: bytes, ..Message::default() };
-            let received = send.exchange(expected).await;
-            (
-                unpack_words(&send, helper.prev(), &received.from_prev, len, width)?,
-                unpack_words(&send, helper.next(), &received.from_next, len, width)?,
-            )
-        }
-        Role::Next => {
-            let expected = Message { expect_prev: bytes, ..Message::default() };
-            let received = key.exchange(expected).await;
-            let masked = unpack_words(&key, helper, &received.from_prev, len, width)?;
-            // b + (1 - 2b) (a - k), masked.
-            let (rho, sigma) = (fill(&mut draw.with_next), fill(&mut draw.with_next));
-            let own: Words = (0..len)
-                .map(|at| {
-                    second[at].wrapping_add(signed(second[at], masked[at])).wrapping_sub(rho[at])
-                })
-                .collect();
-            let to_prev = pack_words(&own, width);
-            send.exchange(Message { to_prev, ..Message::default() }).await;
-            (own, rho.iter().zip(&*sigma).map(|(r, s)| r.wrapping_add(*s)).collect())
-        }
-        Role::Prev => {
-            key.exchange(Message::default()).await;
-            // (1 - 2b) k, masked.
-            let k = fill(&mut draw.with_next);
-            let (rho, sigma) = (fill(&mut draw.with_prev), fill(&mut draw.with_prev));
-            let own: Words =
-                (0..len).map(|at| signed(first[at], k[at]).wrapping_sub(sigma[at])).collect();
-            let to_next = pack_words(&own, width);
-            send.exchange(Message { to_next, ..Message::default() }).await;
-            (rho.iter().zip(&*sigma).map(|(r, s)| r.wrapping_add(*s)).collect(), own)
-        }
-    };
-    let scale = |words: Words| -> Words { words.iter().map(|w| w << granularity).collect() };
-    Ok(Arith::from_components(shape, scale(first), scale(second)))
-}
-
-/// `(1 - 2 bit) word`, without a branch.
-fn signed(bit: u64, word: u64) -> u64 {
-    choose(bit, word, word.wrapping_neg())
 }

@@ -1,42 +1,60 @@
 //! From shared bits to ring elements.
 //!
-//! A bit `b = b_0 ^ b_1 ^ b_2` is put together from free sharings of its components
-//! with `a xor b = a + b - 2ab` twice (ABY3: Mohassel, Rindal, CCS 2018, section 5.4). No
-//! party provides anything alone. In the semi-honest mode a helper, who knows two of the
-//! bits, saves half of the traffic ([`crate::helper`]).
+//! A bit `b = b_0 ^ b_1 ^ b_2` is put together from its components with `a ^ b = a + b - 2ab`
+//! twice (ABY3: Mohassel, Rindal, CCS 2018, section 5.4). The first product is one of two
+//! components that a helper knows: it puts that in ([`crate::thirds`]).
 
-use crate::helper::inject_words;
-use crate::mul::mul_multiples;
+use crate::thirds::{Parts, Thirds, input_words, mul_by_lacking};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::ring::bits::from_planes;
-use mpc_core::security::Security;
+use mpc_core::security::{Product, Security};
 use mpc_core::share::{Arith, Bin, Words};
 
 /// `bit * 2^shift` for every bit, as a `planes x lanes` matrix over `Z_2^64`.
 ///
 /// # Cost
-/// Two rounds; `2 (64 - shift)` bits per bit and party, since all words are multiples of
-/// `2^shift`; half of that in the semi-honest mode.
+/// Two rounds; `64 - shift` bits per bit and party, since all words are multiples of
+/// `2^shift`.
 ///
 /// # Security
-/// Products of free sharings, recorded for verification; nothing is opened.
+/// Both products are recorded for verification, the first as a claim of the helper; nothing
+/// is opened.
 pub async fn inject<S: Security>(ctx: &Ctx<S>, bits: &Bin, shift: u32) -> Result<Arith<Z64>> {
-    if !S::VERIFIED {
-        let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
-        let shape = [bits.planes(), bits.lanes()];
-        return inject_words(ctx, shape, &first, &second, shift).await;
-    }
-    let [b0, b1, b2] = components(ctx.party(), bits);
-    let scaled = b0.scale(1 << shift);
-    // Step 1: d = b_0 xor b_1.
-    let both = mul_multiples(&ctx.step("first"), &scaled, &b1, shift).await?;
-    let d = scaled.add(&b1.scale(1 << shift))?.sub(&both.scale(2))?;
-    // Step 2: b = d xor b_2.
-    let both = mul_multiples(&ctx.step("second"), &d, &b2, shift).await?;
-    d.add(&b2.scale(1 << shift))?.sub(&both.scale(2))
+    inject_claiming(ctx, bits, shift, &known_products(ctx.party(), bits)).await
+}
+
+/// `b_h b_{h+1}` for the bits with which `party` helps.
+pub fn known_products(party: PartyId, bits: &Bin) -> Words {
+    let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
+    Thirds::new(party, first.len()).own().map(|at| first[at] & second[at]).collect()
+}
+
+/// [`inject`], given what this party puts in as a helper: in the hands of an adversary that
+/// may be anything.
+pub async fn inject_claiming<S: Security>(
+    ctx: &Ctx<S>,
+    bits: &Bin,
+    shift: u32,
+    known: &[u64],
+) -> Result<Arith<Z64>> {
+    let shape = [bits.planes(), bits.lanes()];
+    let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
+    let thirds = Thirds::new(ctx.party(), first.len());
+    let Parts { first, second, lacking } = thirds.of_words(shape, &first, &second);
+    let scaled = first.scale(1 << shift);
+    // Step 1: d = b_h xor b_{h+1}.
+    let both = input_words(&ctx.step("first"), shape, 64 - shift, known).await?.scale(1 << shift);
+    ctx.record(|| Product::Elementwise {
+        bits: 64,
+        operands: [(&scaled).into(), (&second).into(), (&both).into()],
+    });
+    let d = scaled.add(&second.scale(1 << shift))?.sub(&both.scale(2))?;
+    // Step 2: b = d xor b_{h+2}.
+    let both = mul_by_lacking(&ctx.step("second"), &d, &lacking, shift).await?;
+    d.add(&lacking.scale(1 << shift))?.sub(&both.scale(2))
 }
 
 /// A component's bits as 0/1 words, plane by plane.
@@ -45,19 +63,4 @@ fn lane_words(bits: &Bin, component: &[u64]) -> Words {
         .chunks_exact(bits.stride().max(1))
         .flat_map(|plane| from_planes(plane, 1, bits.lanes()))
         .collect()
-}
-
-/// The components of shared bits as three free sharings of 0/1 words.
-fn components(party: PartyId, bits: &Bin) -> [Arith<Z64>; 3] {
-    let shape = [bits.planes(), bits.lanes()];
-    PartyId::ALL.map(|component| {
-        let own = if component == party {
-            lane_words(bits, bits.first())
-        } else if component == party.next() {
-            lane_words(bits, bits.second())
-        } else {
-            Words::zeroed(shape[0] * shape[1])
-        };
-        Arith::known(party, component, shape, own)
-    })
 }

@@ -22,6 +22,7 @@ pub mod reshare;
 pub mod sigmoid;
 pub mod sign;
 pub mod softmax;
+pub mod thirds;
 pub mod trunc;
 pub mod verify;
 mod wire;

@@ -24,7 +24,7 @@ const GROUP: usize = 16;
 ///
 /// # Cost
 /// For `c <= 16` columns `10 + ceil(log2(c - 1))` rounds and `c (c - 1) / 2` comparisons a
-/// row, besides 16 bytes per element; more columns repeat that for `ceil(c / 16)` maxima.
+/// row, besides 10 bytes per element; more columns repeat that for `ceil(c / 16)` maxima.
 ///
 /// # Security
 /// Nothing is opened, also not which element is the largest.

@@ -84,7 +84,8 @@ pub async fn column_dot<S: Security, R: Ring>(
     Ok(z)
 }
 
-fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
+/// This party's local parts of the products.
+pub(crate) fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
     let mut z = Words::zeroed(x.len());
     replicated_mul_acc(&mut z, x.first(), x.second(), y.first(), y.second());
     z

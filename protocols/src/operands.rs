@@ -1,93 +1,71 @@
 //! The bits of an arithmetic sharing as binary operands.
 //!
-//! Each component `x_i` of a replicated sharing is known to two parties, so its bits
-//! *are* a replicated binary sharing with two zero components (ABY3: Mohassel, Rindal,
-//! CCS 2018, section 5.3). A value is then the sum of three binary operands, which one
-//! layer of full adders turns into two. In the semi-honest mode a helper adds up two of
-//! them instead ([`crate::helper`]).
+//! Each component `x_i` of a replicated sharing is known to two parties, so its bits *are*
+//! a replicated binary sharing with two zero components (ABY3: Mohassel, Rindal, CCS 2018,
+//! section 5.3). A value is the sum of three such operands, of which a helper, who knows two,
+//! makes one: it puts in the carries of their sum, one claim a bit ([`crate::thirds`]).
 
-use crate::and::and;
-use crate::helper::binary_addends;
+use crate::thirds::{Parts, Thirds, input_planes, lanes_in};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
+use mpc_core::party::PartyId;
 use mpc_core::ring::Ring;
 use mpc_core::ring::bits::to_planes;
-use mpc_core::security::Security;
+use mpc_core::security::{Product, Security};
 use mpc_core::share::{Arith, Bin, Words};
 
-/// A value as the sum of two binary operands: `x = a + 2^skipped * b`.
-pub struct Addends {
-    /// Bits of weight 1, 2, 4, ...
-    pub a: Bin,
-    /// Bits of weight `2^skipped` and more, as far up as `a` goes.
-    pub b: Bin,
-    /// How many low bits of the second operand are zero.
-    pub skipped: usize,
-}
-
-/// The low `width` bits of `x` as the sum of two operands modulo `2^width`, one lane an
+/// The low `width` bits of `x` as the sum of two binary operands modulo `2^width`, one lane an
 /// element.
 ///
 /// # Cost
-/// One round; `width - 1` bits per element and party, in the semi-honest mode `width` bits
-/// from one party.
+/// One round; `width - 1` bits an element from its helper, so a third of that a party.
 ///
 /// # Security
-/// As [`carry_save`], in the semi-honest mode as [`binary_addends`].
+/// Carry `j + 1` is the majority of the two bits `j` and of carry `j`. That is recorded as one
+/// AND, `c' ^ c = (a ^ c) & (b ^ c)`, which by induction leaves the helper no choice.
 pub async fn addends<S: Security, R: Ring>(
     ctx: &Ctx<S>,
     x: &Arith<R>,
     width: usize,
-) -> Result<Addends> {
-    if S::VERIFIED {
-        let CarrySave { sum, carry } = carry_save(ctx, x, 0, width, width - 1).await?;
-        Ok(Addends { a: sum, b: carry, skipped: 1 })
-    } else {
-        let [a, b] = binary_addends(ctx, x, width).await?;
-        Ok(Addends { a, b, skipped: 0 })
-    }
+) -> Result<[Bin; 2]> {
+    addends_claiming(ctx, x, width, &known_carries(ctx.party(), x, width)).await
 }
 
-/// A value as the sum of two binary operands, `x = sum + 2 * carry`.
-pub struct CarrySave {
-    /// Bits of weight 1, 2, 4, ...
-    pub sum: Bin,
-    /// Bits of weight 2, 4, 8, ...
-    pub carry: Bin,
+/// The carries into bits 1 to `width - 1` of `x_h + x_{h+1}`, plane by plane, for the elements
+/// with which `party` helps.
+pub fn known_carries<R: Ring>(party: PartyId, x: &Arith<R>, width: usize) -> Words {
+    let words = Thirds::new(party, x.len().div_ceil(64)).own();
+    let start = 64 * words.start;
+    let carries: Words = (start..start + lanes_in(x.len(), &words))
+        .map(|at| {
+            let (a, b) = (x.first()[at], x.second()[at]);
+            (a.wrapping_add(b) ^ a ^ b) >> 1
+        })
+        .collect();
+    to_planes(&carries, width - 1).into()
 }
 
-/// The three components of `x` as binary operands, reduced to two by full adders.
-///
-/// `low..low + width` are the bits of the *components* that are taken; `sum` gets
-/// `width` planes and `carry` gets `carries` planes, one lane an element.
-///
-/// # Cost
-/// One round; `carries` bits per element and party.
-///
-/// # Security
-/// No party provides anything alone: the operands are bits that two parties know, and
-/// the majority is one AND, `((a ^ c) & (b ^ c)) ^ c`.
-pub async fn carry_save<S: Security, R: Ring>(
+/// [`addends`], given what this party puts in as a helper: in the hands of an adversary
+/// that may be anything.
+pub async fn addends_claiming<S: Security, R: Ring>(
     ctx: &Ctx<S>,
     x: &Arith<R>,
-    low: u32,
     width: usize,
-    carries: usize,
-) -> Result<CarrySave> {
+    known: &[u64],
+) -> Result<[Bin; 2]> {
     let lanes = x.len();
-    let planes = |words: &[u64]| -> Words {
-        if low == 0 {
-            to_planes(words, width).into()
-        } else {
-            let shifted: Words = words.iter().map(|x| x >> low).collect();
-            to_planes(&shifted, width).into()
-        }
-    };
-    // The operands side by side are a sharing of their XOR: component j is x_j.
-    let sum = Bin::from_components(lanes, width, planes(x.first()), planes(x.second()));
-    let [a, b, c] = [0, 1, 2];
-    let low_planes = sum.slice(0..carries);
-    let only = |keep: &[usize]| low_planes.keep_components(ctx.party(), keep);
-    let product = and(ctx, &only(&[a, c]), &only(&[b, c])).await?;
-    Ok(CarrySave { carry: product.xor(&only(&[c])), sum })
+    let [first, second] = [x.first(), x.second()].map(|words| to_planes(words, width).into());
+    let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
+    let Parts { first, second, lacking } =
+        thirds.of_planes(&Bin::from_components(lanes, width, first, second));
+    let carries = input_planes(ctx, lanes, width - 1, known).await?;
+    let none = Words::zeroed(lanes.div_ceil(64));
+    let none = Bin::from_components(lanes, 1, none.clone(), none);
+    let carried = Bin::concat(&[&none, &carries]);
+    ctx.record(|| {
+        let below = carried.slice(0..width - 1);
+        let [a, b] = [&first, &second].map(|bits| bits.slice(0..width - 1).xor(&below));
+        Product::And { operands: [(&a).into(), (&b).into(), (&carries.xor(&below)).into()] }
+    });
+    Ok([first.xor(&second).xor(&carried), lacking])
 }

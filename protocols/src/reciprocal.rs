@@ -26,8 +26,8 @@ pub const MAX_RANGE: f64 = 4096.0;
 /// `1 <= s <= max` up to rounding, `2 <= max <= 4096`, at [`RECIPROCAL_SCALE`].
 ///
 /// # Cost
-/// `9 + 5 n` rounds with `n` factors: 4 for a range of 10, 3 for one of 2; 185 bytes
-/// per element and party for a range of 10.
+/// `3 + 2 n` rounds with `n` factors, `5 + 3 n` in the malicious mode: 4 factors for a range
+/// of 10, 3 for one of 2; for a range of 10, 123 bytes per element and party, or 104.
 ///
 /// # Security
 /// Products of shares; nothing is opened.
@@ -76,7 +76,7 @@ const RESIDUE_SCALE: u32 = 19;
 /// The residue at which the iteration ends.
 const TARGET: f64 = 2e-5;
 
-/// The product at [`RECIPROCAL_SCALE`]: five rounds.
+/// The product at [`RECIPROCAL_SCALE`]: two rounds, three in the malicious mode.
 async fn product<S: Security>(ctx: &Ctx<S>, x: &Fixed, y: &Fixed) -> Result<Fixed> {
     let exact = mul(&ctx.step("exact"), &x.share, &y.share).await?;
     rescale(&ctx.step("rescale"), &Fixed::new(exact, x.scale + y.scale), RECIPROCAL_SCALE).await

@@ -17,9 +17,9 @@ use mpc_core::share::{Arith, Fixed};
 /// `|z| < 2^61` as an integer at its own scale, and below `2^31` at the new one.
 ///
 /// # Cost
-/// 10 rounds where `z` is rescaled by 31 bits or less (the four of the truncation run
-/// beside the sign); per element and party about `4 width` bits for the sign, `4 f` for
-/// the truncation by `f` bits and 24 bytes to apply the bit.
+/// 10 rounds where `z` is rescaled by 31 bits or less (the two of the truncation run
+/// beside the sign); per element and party about `3 width` bits for the sign, `4 f / 3` for
+/// the truncation by `f` bits and 16 bytes to apply the bit.
 ///
 /// # Security
 /// The sign is taken from the components after the shift, where the wrap of the
@@ -29,7 +29,7 @@ pub async fn relu<S: Security>(ctx: &Ctx<S>, z: &Fixed, scale: u32) -> Result<(F
         let truncation = Truncation::new(ctx, &z.share, z.scale - scale)?;
         let (trunc, signs) = (ctx.step("trunc"), ctx.step("sign"));
         try_join!(
-            truncation.finish(&trunc),
+            truncation.finish_in_two_rounds(&trunc),
             sign(&signs, truncation.low_bits(), truncation.sign_width()),
         )?
     } else {

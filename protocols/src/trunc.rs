@@ -11,23 +11,25 @@
 //! `S / 2^62 - 3 < T <= S / 2^62` and `S / 2^62` in `(4w + 3, 4w + 4)` follows `4w < T <
 //! 4w + 4`, so `w = T >> 2`, for every sharing of `z'`.
 //!
-//! With `s_j`, `k_j` the sum and carry of bit `j` of the `t_i`: `T = s_0 + 2 (s_1 + k_0) +
-//! 4 k_1`, so `w = k_1 + (s_1 AND k_0)`: three ANDs of depth two.
+//! A helper `P_h` knows `u = t_h + t_{h+1}` and puts in two of the bits of `u = 4 c + 2 m + l`; with
+//! `a` the upper bit of `t_{h+2}`, which is shared for free, `w = c + m a`: the rest of `T` is at
+//! least 4 if both `m` and `a` are set, at most 2 if neither is, and at most 4 if one is,
+//! but never 4, since `T` is no multiple of 4.
 //!
 //! Rounding: with `r_i = x_i mod 2^f`, `sum(x_i >> f) = (S - r_0 - r_1 - r_2) / 2^f`, and
 //! the `r_i` are uniform apart from their sum modulo `2^f`, so they add up to `3/2 * 2^f`
 //! in the mean. That is put in beforehand: the result is within 1.5 units in the last
 //! place of `z / 2^f`, either side, with mean error below `2^-f`.
 
-use crate::and::and;
 use crate::helper::lookup;
-use crate::inject::inject;
-use crate::operands::{CarrySave, carry_save};
+use crate::thirds::{Parts, Thirds, claim_bits, input_words, mul_by_lacking};
+use futures_util::try_join;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
+use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
-use mpc_core::share::{Arith, Bin, Fixed};
+use mpc_core::share::{Arith, Fixed, Words};
 
 /// `7 * 2^61`: brings values of either sign into the top quarter of the ring.
 const OFFSET: u64 = 7 << 61;
@@ -76,39 +78,92 @@ impl Truncation {
     /// The quotient in the whole ring.
     ///
     /// # Cost
-    /// Four rounds; `3 + 4 f` bits per element and party. In the semi-honest mode one round
-    /// and `2 f` bits.
+    /// In the semi-honest mode one round and `2 f` bits per element and party; else as
+    /// [`Truncation::finish_in_two_rounds`].
     ///
     /// # Security
-    /// ANDs and products of free sharings, recorded for verification; nothing is opened.
-    /// The result is off by the low bits of the components, which each party knows two
-    /// of: as a rounding function of `z` and the components it is deterministic, and we
-    /// claim no more of it (Li et al., S&P 2023, on why 'random rounding' is not
-    /// realised).
+    /// In the semi-honest mode as [`lookup`], else as [`Truncation::finish_in_two_rounds`].
     pub async fn finish<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
-        let wraps =
-            if S::VERIFIED { self.wraps(ctx).await? } else { self.wraps_by_helper(ctx).await? };
-        self.quotient.sub(&wraps)
+        if S::VERIFIED {
+            self.finish_in_two_rounds(ctx).await
+        } else {
+            self.quotient.sub(&self.wraps_by_lookup(ctx).await?)
+        }
+    }
+
+    /// The quotient in the whole ring, for less traffic: where other protocols run beside,
+    /// the second round costs nothing.
+    ///
+    /// # Cost
+    /// Two rounds; `(4 f + 2) / 3` bits per element and party.
+    ///
+    /// # Security
+    /// What a helper puts in is claimed by recorded products, and one more product is
+    /// recorded; nothing is opened. The result is off by the low bits of the components,
+    /// which each party knows two of: as a rounding function of `z` and the components it
+    /// is deterministic, and we claim no more of it (Li et al., S&P 2023, on why 'random
+    /// rounding' is not realised).
+    pub async fn finish_in_two_rounds<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
+        self.finish_claiming(ctx, self.known(ctx.party())).await
+    }
+
+    /// [`Truncation::finish_in_two_rounds`], given what this party puts in as a helper: in
+    /// the hands of an adversary that may be anything.
+    pub async fn finish_claiming<S: Security>(
+        &self,
+        ctx: &Ctx<S>,
+        known: [Words; 2],
+    ) -> Result<Arith<Z64>> {
+        self.quotient.sub(&self.wraps(ctx, known).await?)
+    }
+
+    /// The bits `c` and `m` of `u`, for the elements with which `party` helps.
+    pub fn known(&self, party: PartyId) -> [Words; 2] {
+        let (first, second) = (self.shifted.first(), self.shifted.second());
+        let bits = |bit: u32| {
+            let own = Thirds::new(party, first.len()).own();
+            own.map(|at| ((first[at] >> 62) + (second[at] >> 62)) >> bit & 1).collect()
+        };
+        [bits(2), bits(1)]
     }
 
     /// `w 2^(64-f)` from the top two bits of each component.
-    async fn wraps<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
-        // Step 1: k_0, k_1 of the top two bits.
-        let CarrySave { sum, carry } =
-            carry_save(&ctx.step("top-bits"), &self.shifted, 62, 2, 2).await?;
-        // Step 2: s_1 AND k_0.
-        let both = and(&ctx.step("wraps"), &sum.slice(1..2), &carry.slice(0..1)).await?;
-        // Steps 3, 4: w 2^(64-f) from its two summands.
-        let summands = Bin::concat(&[&carry.slice(1..2), &both]);
-        let wraps = inject(&ctx.step("inject"), &summands, 64 - self.f).await?.sum_rows();
-        wraps.reshape(self.quotient.shape())
+    ///
+    /// Claimed are `m^2 = m` and `l^2 = l` modulo `2^(f+2)`, where `l = u - 4 c - 2 m`. So both are
+    /// bits, and the multiple `4 c = u - 2 m - l` of 4, which lies between -3 and 6, is 0 or 4: `c`
+    /// is a bit modulo `2^f`, and the bits of `u` are unique. All of that is about numbers that
+    /// the helper knows, whatever the third component is.
+    async fn wraps<S: Security>(
+        &self,
+        ctx: &Ctx<S>,
+        [known_c, known_m]: [Words; 2],
+    ) -> Result<Arith<Z64>> {
+        let (f, shape) = (self.f, self.shifted.shape());
+        let top = self.shifted.linear(shape, |x| x.iter().map(|x| x >> 62).collect());
+        let Parts { first, second, lacking } =
+            Thirds::new(ctx.party(), top.len()).of_words(shape, top.first(), top.second());
+        // Step 1: c and m.
+        let (carry, middle) = (ctx.step("carry"), ctx.step("middle"));
+        let (c, m) = try_join!(
+            input_words(&carry, shape, f, &known_c),
+            input_words(&middle, shape, f + 2, &known_m),
+        )?;
+        let l = first.add(&second)?.sub(&c.scale(4))?.sub(&m.scale(2))?;
+        claim_bits(ctx, &m, f + 2);
+        claim_bits(ctx, &l, f + 2);
+        // Step 2: w = c + m a.
+        let a = lacking.linear(shape, |t| t.iter().map(|t| t >> 1).collect());
+        let granularity = 64 - f;
+        let both =
+            mul_by_lacking(&ctx.step("wraps"), &m.scale(1 << granularity), &a, granularity).await?;
+        c.scale(1 << granularity).add(&both)
     }
 
     /// `w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
     /// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
     /// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
     /// PoPETs 2020).
-    async fn wraps_by_helper<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
+    async fn wraps_by_lookup<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
         let granularity = 64 - self.f;
         let entries = |a: u64, b: u64| {
             let (sum, carry) = a.overflowing_add(b);

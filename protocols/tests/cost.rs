@@ -7,7 +7,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::{Z2, Z64};
-use mpc_core::security::SemiHonest;
+use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Bin, Fixed};
 use mpc_core::testing::{deal, deal_bits, run3_with_cost};
 use protocols::and::{and, and_all};
@@ -26,11 +26,10 @@ use protocols::sign::{bit_decompose, sign};
 use protocols::softmax::softmax;
 use protocols::trunc::truncate;
 
-/// Elements, a multiple of 64 so that planes need no padding.
-const N: usize = 640;
+/// Elements, a multiple of 64 so that planes need no padding, and of 3 so that thirds do not.
+const N: usize = 1920;
 
-/// Rounds, and bits an element that the three parties send together: where one helps, the
-/// three take turns, so each sends a third in the long run.
+/// Rounds, and bits an element that the three parties send together.
 #[derive(Debug, PartialEq)]
 struct Cost {
     rounds: u64,
@@ -52,10 +51,24 @@ fn cost<T: Send, F: Future<Output = Result<T>>>(
     cols: usize,
     protocol: impl Fn(Ctx<SemiHonest>, Arith<Z64>) -> F + Sync,
 ) -> Cost {
+    cost_in(cols, protocol)
+}
+
+/// The same in either mode, without the verification in the malicious one.
+fn cost_in<S: Security, T: Send, F: Future<Output = Result<T>>>(
+    cols: usize,
+    protocol: impl Fn(Ctx<S>, Arith<Z64>) -> F + Sync,
+) -> Cost {
     let x = deal(1, [N / cols, cols], &[1; N]);
-    let outcomes = run3_with_cost::<SemiHonest, _, _>(2, |ctx| {
+    let outcomes = run3_with_cost::<S, _, _>(2, |ctx| {
         let x = x[ctx.party().index()].clone();
-        protocol(ctx, x)
+        let result = protocol(ctx.step("protocol"), x);
+        async move {
+            let result = result.await?;
+            ctx.begin_verification()?;
+            ctx.end_verification();
+            Ok(result)
+        }
     });
     let traffic = outcomes.map(|(_, outcome)| outcome.traffic);
     let bytes: u64 = traffic.iter().map(|t| t.payload_bytes).sum();
@@ -81,11 +94,11 @@ fn products() {
         cost(10, |ctx, x| async move { mul_multiples(&ctx, &x.scale(1 << 48), &x, 48).await });
     assert_eq!(multiples, each(1, 16.0));
     let dots = cost(10, |ctx, x| async move { column_dot(&ctx, &x, &x).await });
-    assert_eq!(dots, each(1, 1.0));
+    assert_eq!(dots, all(1, 1.0));
     let matrix = cost(10, |ctx, x| async move {
         matmul(&ctx, Operand::transposed(&x), Operand::plain(&x)).await
     });
-    assert_eq!(matrix, each(1, 10.0));
+    assert_eq!(matrix, all(1, 10.0));
 }
 
 #[test]
@@ -137,34 +150,61 @@ fn bits() {
 #[test]
 fn comparison_and_truncation() {
     let signs = |width| cost(1, move |ctx, x| async move { sign(&ctx, &x, width).await });
-    assert_eq!(signs(32), all(7, 32.0 + 3.0 * 86.0));
-    assert_eq!(signs(64), all(8, 64.0 + 3.0 * 181.0));
+    assert_eq!(signs(32), all(7, 31.0 + 3.0 * 86.0));
+    assert_eq!(signs(64), all(8, 63.0 + 3.0 * 181.0));
     let decomposed = cost(1, |ctx, x| async move { bit_decompose(&ctx, &x, 20).await });
-    assert_eq!(decomposed, all(7, 20.0 + 3.0 * 129.0));
+    assert_eq!(decomposed, all(7, 19.0 + 3.0 * 129.0));
     let truncated = |f| cost(1, move |ctx, x| async move { truncate(&ctx, &x, f).await });
     assert_eq!(truncated(16), each(1, 32.0));
     assert_eq!(truncated(38), each(1, 76.0));
+    let verified =
+        |f| cost_in::<Malicious, _, _>(1, move |ctx, x| async move { truncate(&ctx, &x, f).await });
+    assert_eq!(verified(16), all(2, 4.0 * 16.0 + 2.0));
+    assert_eq!(verified(38), all(2, 4.0 * 38.0 + 2.0));
 }
 
 #[test]
 fn functions() {
     let relus =
         |from, to| cost(1, move |ctx, x| async move { relu(&ctx, &Fixed::new(x, from), to).await });
-    assert_eq!(relus(32, 16), all(10, 32.0 + 3.0 * (86.0 + 32.0 + 64.0 + 64.0)));
-    assert_eq!(relus(52, 14), all(10, 25.0 + 3.0 * (65.0 + 76.0 + 64.0 + 64.0)));
+    assert_eq!(relus(32, 16), all(10, 31.0 + 66.0 + 3.0 * (86.0 + 64.0 + 64.0)));
+    assert_eq!(relus(52, 14), all(10, 24.0 + 154.0 + 3.0 * (65.0 + 64.0 + 64.0)));
     let maximum = cost(10, |ctx, x| async move { max_of_rows(&ctx, &x).await });
-    assert_eq!(maximum, all(14, 4.5 * 290.0 + 3.0 * (8.0 + 64.0 + 6.4)));
-    let exp = cost(1, |ctx, x| async move { exp_neg(&ctx, &Fixed::new(x, 16)).await });
-    assert_eq!(exp, all(15, 3427.0));
-    let reciprocals = cost(1, |ctx, x| async move {
-        let one = Fixed::new(x.scale(1 << RECIPROCAL_SCALE), RECIPROCAL_SCALE);
-        reciprocal(&ctx, &one, 10.0).await
-    });
-    assert_eq!(reciprocals, all(11, 2946.0));
-    let softmaxes = cost(10, |ctx, x| async move { softmax(&ctx, &Fixed::new(x, 52)).await });
-    assert_eq!(softmaxes, all(42, 5669.8));
-    let sigmoids = cost(1, |ctx, x| async move { sigmoid(&ctx, &Fixed::new(x, 52)).await });
-    assert_eq!(sigmoids, all(33, 6157.0));
-    let roots = cost(1, |ctx, x| async move { inv_sqrt(&ctx, &Fixed::new(x, 30), 20).await });
-    assert_eq!(roots, all(43, 8972.0));
+    assert_eq!(maximum, all(14, 4.5 * 289.0 + 3.0 * (8.0 + 64.0 + 6.4)));
+    assert_eq!(cost(1, exp), all(15, 3425.0));
+    assert_eq!(cost(1, inverse), all(11, 2946.0));
+    assert_eq!(cost(10, probabilities), all(42, 5663.3));
+    assert_eq!(cost(1, logistic), all(33, 6084.0));
+    assert_eq!(cost(1, root), all(43, 8971.0));
+}
+
+/// What is truncated in sequence takes more rounds and less traffic.
+#[test]
+fn functions_in_the_malicious_mode() {
+    assert_eq!(cost_in::<Malicious, _, _>(1, exp), all(17, 3289.0));
+    assert_eq!(cost_in::<Malicious, _, _>(1, inverse), all(17, 2496.0));
+    assert_eq!(cost_in::<Malicious, _, _>(10, probabilities), all(51, 5412.3));
+    assert_eq!(cost_in::<Malicious, _, _>(1, logistic), all(39, 5650.0));
+    assert_eq!(cost_in::<Malicious, _, _>(1, root), all(58, 8255.0));
+}
+
+async fn exp<S: Security>(ctx: Ctx<S>, x: Arith<Z64>) -> Result<Fixed> {
+    exp_neg(&ctx, &Fixed::new(x, 16)).await
+}
+
+async fn inverse<S: Security>(ctx: Ctx<S>, x: Arith<Z64>) -> Result<Fixed> {
+    let one = Fixed::new(x.scale(1 << RECIPROCAL_SCALE), RECIPROCAL_SCALE);
+    reciprocal(&ctx, &one, 10.0).await
+}
+
+async fn probabilities<S: Security>(ctx: Ctx<S>, x: Arith<Z64>) -> Result<Fixed> {
+    softmax(&ctx, &Fixed::new(x, 52)).await
+}
+
+async fn logistic<S: Security>(ctx: Ctx<S>, x: Arith<Z64>) -> Result<Fixed> {
+    sigmoid(&ctx, &Fixed::new(x, 52)).await
+}
+
+async fn root<S: Security>(ctx: Ctx<S>, x: Arith<Z64>) -> Result<Fixed> {
+    inv_sqrt(&ctx, &Fixed::new(x, 30), 20).await
 }

@@ -116,22 +116,6 @@ impl Bin {
         }
     }
 
-    /// The sharing in which only the given components are kept and the others are zero.
-    pub fn keep_components(&self, party: PartyId, components: &[usize]) -> Self {
-        let keep = |component: PartyId, words: &Arc<Words>| {
-            if components.contains(&component.index()) {
-                words.clone()
-            } else {
-                Arc::new(Words::zeroed(words.len()))
-            }
-        };
-        Self {
-            first: keep(party, &self.first),
-            second: keep(party.next(), &self.second),
-            ..self.clone()
-        }
-    }
-
     /// The planes of a range.
     pub fn slice(&self, planes: Range<usize>) -> Self {
         let stride = self.stride();
