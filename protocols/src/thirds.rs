@@ -161,8 +161,9 @@ pub async fn input_words<S: Security>(
     let masks = |stream: &mut Prg, len| drawn(stream, len).iter().map(|w| low(*w)).collect();
     let own_masks: Words = masks(&mut draw.with_next, own.len());
     let prev_masks: Words = masks(&mut draw.with_prev, prev.len());
-    let masked: Words =
-        own.iter().zip(&*own_masks).map(|(x, mask)| low(x.wrapping_sub(*mask))).collect();
+    let mut masked: Words = own.iter().copied().collect();
+    ctx.deviate(&mut masked, 0..width);
+    masked.iter_mut().zip(&*own_masks).for_each(|(x, mask)| *x = low(x.wrapping_sub(*mask)));
     let to_prev = pack_words(&masked, width);
     let expect_next = packed_len(next.len(), width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
@@ -189,15 +190,22 @@ pub async fn input_planes<S: Security>(
     let (party, mut draw) = (ctx.party(), ctx.draw());
     let thirds = Thirds::new(party, lanes.div_ceil(64));
     let (prev, next) = (thirds.of(party.prev()), thirds.of(party.next()));
+    // No bits are kept past the last lane.
+    let cut = |rows: &mut Words, words: &Range<usize>| {
+        let tail = tail_mask(lanes_in(lanes, words));
+        rows.chunks_exact_mut(words.len().max(1)).for_each(|row| row[words.len() - 1] &= tail);
+    };
     let masks = |stream: &mut Prg, words: &Range<usize>| {
         let mut masks = drawn(stream, planes * words.len());
-        let tail = tail_mask(lanes_in(lanes, words));
-        masks.chunks_exact_mut(words.len().max(1)).for_each(|row| row[words.len() - 1] &= tail);
+        cut(&mut masks, words);
         masks
     };
     let own_masks = masks(&mut draw.with_next, &thirds.own());
     let prev_masks = masks(&mut draw.with_prev, &prev);
-    let masked: Words = own.iter().zip(&*own_masks).map(|(x, mask)| x ^ mask).collect();
+    let mut masked: Words = own.iter().copied().collect();
+    ctx.deviate(&mut masked, 0..tail_mask(lanes_in(lanes, &thirds.own())).count_ones());
+    masked.iter_mut().zip(&*own_masks).for_each(|(x, mask)| *x ^= mask);
+    cut(&mut masked, &thirds.own());
     let to_prev = pack_planes(&masked, lanes_in(lanes, &thirds.own()));
     let lanes_of_next = lanes_in(lanes, &next);
     let expect_next = packed_planes_len(planes, lanes_of_next);
@@ -236,29 +244,37 @@ pub async fn mul_by_lacking<S: Security>(
     let (prev, next) = (party.prev(), party.next());
     let thirds = Thirds::new(party, x.len());
     // Step 1: mask with F_{i+1} - F_i, where F_{h+1} is left out.
+    let local = local_products(x, y);
+    let mut sent: Words = thirds.others(party).flat_map(|r| &local[r]).copied().collect();
+    ctx.deviate(&mut sent, granularity..64);
     let mut draw = ctx.draw();
-    let (mut minus, mut plus) =
+    let (mut minus, plus) =
         (drawn(&mut draw.with_prev, x.len()), drawn(&mut draw.with_next, x.len()));
+    let mut first = negated(&minus, granularity);
     minus[thirds.of(prev)].fill(0);
-    plus[thirds.own()].fill(0);
-    let masks = plus.iter().zip(&*minus).map(|(plus, minus)| plus.wrapping_sub(*minus));
-    let mut first = local_products(x, y);
-    first.iter_mut().zip(masks).for_each(|(z, mask)| *z = z.wrapping_add(mask << granularity));
+    for (at, z) in thirds.others(party).flatten().zip(sent.iter_mut()) {
+        *z = z.wrapping_add(plus[at].wrapping_sub(minus[at]) << granularity);
+        first[at] = *z;
+        *z >>= granularity;
+    }
     // Step 2: send z_i to P_{i-1}, but for the own third.
-    let sent: Words =
-        thirds.others(party).flat_map(|r| &first[r]).map(|z| z >> granularity).collect();
     let to_prev = pack_words(&sent, width);
     let count = x.len() - thirds.of(next).len();
     let expect_next = packed_len(count, width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
     let received = unpack_words(ctx, next, &received.from_next, count, width)?;
     // In its third, the next party's component is the mask alone.
-    let mut second: Words = plus.iter().map(|mask| mask.wrapping_neg() << granularity).collect();
+    let mut second = negated(&plus, granularity);
     let places = thirds.others(next).flatten();
     places.zip(&*received).for_each(|(at, z)| second[at] = z << granularity);
     let z = Arith::from_components(x.shape(), first, second);
     ctx.record(|| Product::Elementwise { bits: 64, operands: [x.into(), y.into(), (&z).into()] });
     Ok(z)
+}
+
+/// `-word * 2^granularity` for every word.
+fn negated(words: &[u64], granularity: u32) -> Words {
+    words.iter().map(|word| word.wrapping_neg() << granularity).collect()
 }
 
 /// Claims that each element of `x` is 0 or 1 modulo `2^bits`: the only roots of `x^2 = x`, since

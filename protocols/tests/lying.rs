@@ -23,11 +23,9 @@ enum Function {
 
 /// Runs on one row, and verifies.
 async fn program(ctx: &Ctx<Lying>, function: Function) -> Result<()> {
-    let words = [3 << 28, 5 << 26];
-    let shares = match function {
-        Function::Relu => deal(1, [1, 1], &words[..1]),
-        Function::Softmax => deal(1, [1, 2], &words),
-    };
+    // Three elements: each party helps with one.
+    let words = [3 << 28, 5 << 26, 1 << 27];
+    let shares = deal(1, [1, words.len()], &words);
     let z = Fixed::new(shares[ctx.party().index()].clone(), 28);
     match function {
         Function::Relu => relu(&ctx.step("relu"), &z, 14).await.map(|_| ()),
@@ -36,32 +34,34 @@ async fn program(ctx: &Ctx<Lying>, function: Function) -> Result<()> {
     verify(&ctx.step("check")).await
 }
 
-/// How many products are re-shared, those of the verification included.
-fn products(function: Function) -> u64 {
+/// How many products each party re-shares or puts in, those of the verification included.
+fn products(function: Function) -> [u64; 3] {
     let network = local_network(SessionId([0; 16]), DEADLINE);
-    let [count, ..] = run3_on::<Lying, _, _>(network, 1, |ctx| async move {
+    let counts = run3_on::<Lying, _, _>(network, 1, |ctx| async move {
         program(&ctx, function).await?;
         Ok(ctx.reshared())
     });
-    count.expect("an honest run").0
+    counts.map(|count| count.expect("an honest run").0)
 }
 
 /// Lies once in each of `seeds` runs; an aborted verification leaves the parties in step, so
 /// all runs share one session.
 fn every_lie_is_caught(function: Function, bit: u32, seeds: u64) {
     let products = products(function);
-    assert!(products > 15 && seeds > products, "{products} products");
+    for count in products {
+        assert!(count > 15 && seeds > 3 * count, "{count} products");
+    }
     let network = local_network(SessionId([0; 16]), DEADLINE);
     let caught = run3_on::<Lying, _, _>(network, 1, |ctx| async move {
         let mut caught = 0;
         for seed in 0..seeds {
             let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let cheat = PartyId::ALL[seed as usize % 3];
             let lie = Lie {
-                product: ctx.reshared() + seed % products,
+                product: ctx.reshared() + seed / 3 % products[cheat.index()],
                 word: rng.next_u64() as usize,
                 bit,
             };
-            let cheat = PartyId::ALL[(seed / products + seed) as usize % 3];
             if ctx.party() == cheat {
                 ctx.lie(lie);
             }
@@ -76,7 +76,9 @@ fn every_lie_is_caught(function: Function, bit: u32, seeds: u64) {
     for caught in caught {
         assert_eq!(caught.expect("the session goes on").0, seeds);
     }
-    println!("{function:?}: 2^{bit} added to one of {products} products, {seeds} lies, all caught");
+    println!(
+        "{function:?}: 2^{bit} added to one of {products:?} products, {seeds} lies, all caught"
+    );
 }
 
 #[test]

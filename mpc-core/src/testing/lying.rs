@@ -20,7 +20,7 @@ impl Security for Lying {
 /// Which product is made wrong, and by how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lie {
-    /// How many products are re-shared before.
+    /// How many products the party re-shares, or puts in, before.
     pub product: u64,
     /// The word that gets the error, modulo the number of words.
     pub word: usize,
@@ -77,7 +77,7 @@ impl Ctx<Lying> {
         self.recorder().honest = Unverified::default();
     }
 
-    /// How many products have been re-shared in this session.
+    /// How many products this party has re-shared, or put in, in this session.
     pub fn reshared(&self) -> u64 {
         self.recorder().reshared
     }
