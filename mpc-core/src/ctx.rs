@@ -7,6 +7,7 @@ use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
 use crate::step::StepPath;
+use crate::triples::{ProductShape, Supply, TripleSource};
 use std::cell::{Cell, RefCell, RefMut};
 use std::future::poll_fn;
 use std::ops::Range;
@@ -28,6 +29,7 @@ pub(crate) struct SessionState<S: Security> {
     pub(crate) prss: Prss,
     pub(crate) turn: Cell<PartyId>,
     pub(crate) recorder: RefCell<S::Recorder>,
+    pub(crate) triples: RefCell<Option<Box<dyn TripleSource>>>,
     pub(crate) outbox: RefCell<Vec<Posted>>,
     pub(crate) traffic: Cell<Traffic>,
 }
@@ -112,6 +114,35 @@ impl<S: Security> Ctx<S> {
 
     pub(crate) fn recorder(&self) -> RefMut<'_, S::Recorder> {
         self.session.recorder.borrow_mut()
+    }
+
+    /// Lets products take triples from `source` from now on, instead of being re-shared.
+    pub fn use_triples(&self, source: Box<dyn TripleSource>) {
+        *self.session.triples.borrow_mut() = Some(source);
+    }
+
+    /// Lets products be re-shared again; answers whether they took triples until now.
+    ///
+    /// # Errors
+    /// `Triples` when triples are left over: the computation is another one than they were
+    /// made for.
+    pub fn end_triples(&self) -> Result<bool> {
+        match self.session.triples.take().map(|source| source.left_over()) {
+            None => Ok(false),
+            Some(0) => Ok(true),
+            Some(left) => {
+                Err(Error::Triples(format!("{}: {left} triples are left over", self.path)))
+            }
+        }
+    }
+
+    /// The triple for a product of a shape; `None` where products are re-shared.
+    ///
+    /// # Errors
+    /// `Triples` when there is none left.
+    pub fn triple(&self, shape: impl FnOnce() -> ProductShape) -> Result<Option<Supply>> {
+        let mut source = self.session.triples.borrow_mut();
+        source.as_mut().map(|source| source.take(&shape())).transpose()
     }
 
     /// Hands out the products noted since the last time, for verification.

@@ -54,6 +54,9 @@ pub enum Error {
     /// The caller asked for something the protocol cannot do.
     #[error("{0}")]
     Misuse(String),
+    /// There is no triple for a product, or the stock of triples cannot be used.
+    #[error("triples: {0}")]
+    Triples(String),
     /// The operator stopped the run.
     #[error("stopped on request at step {step}")]
     Cancelled {

@@ -77,6 +77,7 @@ impl<'a> Session<'a> {
             prss,
             turn: Cell::new(PartyId::P0),
             recorder: RefCell::new(S::Recorder::default()),
+            triples: RefCell::default(),
             outbox: RefCell::default(),
             traffic: Cell::new(rounds.transport.traffic()),
         });

@@ -2,6 +2,7 @@
 //! correlated randomness and transport. No protocol logic and no files.
 
 pub mod ctx;
+pub mod dry;
 pub mod error;
 pub mod exec;
 pub mod fixed;
@@ -13,3 +14,4 @@ pub mod security;
 pub mod share;
 pub mod step;
 pub mod testing;
+pub mod triples;

@@ -10,7 +10,8 @@
 //! * [`layers`], [`loss`] and [`optim`] are the network itself, written once over
 //!   [`engine::Engine`];
 //! * [`model`] is what the receiver has and predicts with, [`metrics`] says how well;
-//! * [`twin`] trains the same in the clear, for comparison.
+//! * [`twin`] trains the same in the clear, for comparison;
+//! * [`triples`] says what triples a training needs.
 //!
 //! ```
 //! use ndarray::array;
@@ -54,4 +55,5 @@ pub mod scaling;
 pub mod seed;
 pub mod spec;
 pub mod train;
+pub mod triples;
 pub mod twin;

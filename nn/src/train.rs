@@ -169,6 +169,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
     /// # Errors
     /// Those of the engine.
     pub async fn batch(self, stage: &E, rows: &[usize]) -> Result<Self> {
+        stage.begin_batch(rows.len())?;
         let features = stage.select_rows(&self.features, rows)?;
         let labels = stage.select_rows(&self.labels, rows)?;
         let network = self.network.trained(stage, features, &labels, rows.len()).await?;

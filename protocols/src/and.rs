@@ -1,13 +1,16 @@
 //! Conjunction of shared bits.
 //!
-//! Araki et al., CCS 2016, protocol 3.2 over GF(2), 64 lanes a word.
+//! Araki et al., CCS 2016, protocol 3.2 over GF(2), 64 lanes a word; with triples
+//! where the session has some ([`and_beaver`]).
 
+use crate::beaver::{and_beaver, wrong_kind};
 use crate::reshare::reshare_bits;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::elementwise::replicated_and_acc;
 use mpc_core::security::{Product, Security};
 use mpc_core::share::{AdditiveBits, Bin, Words};
+use mpc_core::triples::{ProductShape, Supply};
 
 /// `x & y`, bit by bit.
 ///
@@ -21,6 +24,12 @@ use mpc_core::share::{AdditiveBits, Bin, Words};
 /// As [`reshare_bits`]; the product is recorded for verification.
 pub async fn and<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {
     assert_eq!((x.lanes(), x.planes()), (y.lanes(), y.planes()), "and: dimensions");
+    match ctx.triple(|| ProductShape::And { lanes: x.lanes(), planes: x.planes() })? {
+        None => {}
+        Some(Supply::Bits(triple)) => return and_beaver(ctx, x, y, triple).await,
+        Some(Supply::Dry) => return Ok(Bin::zeros(x.lanes(), x.planes())),
+        Some(Supply::Words(_)) => return Err(wrong_kind(ctx)),
+    }
     let mut local = Words::zeroed(x.first().len());
     replicated_and_acc(&mut local, x.first(), x.second(), y.first(), y.second());
     let z = reshare_bits(ctx, AdditiveBits::new(x.lanes(), x.planes(), local)).await?;

@@ -6,6 +6,7 @@
 //! leakage.
 
 pub mod and;
+pub mod beaver;
 pub mod carry;
 pub mod exp;
 pub mod helper;

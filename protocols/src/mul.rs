@@ -4,7 +4,11 @@
 //! `z_i = x_i (y_i + y_{i+1}) + x_{i+1} y_i`, two products of words (or of matrices)
 //! instead of three. Sums of products are added up before they are re-shared, so an
 //! inner product of any length costs one element.
+//!
+//! Where the session has triples, products use these instead ([`crate::beaver`]); costs are
+//! then those given there.
 
+use crate::beaver::{column_dot_beaver, matmul_beaver, mul_beaver, wrong_kind};
 use crate::reshare::reshare;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
@@ -12,6 +16,7 @@ use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
 use mpc_core::ring::{Ring, elementwise::replicated_mul_acc};
 use mpc_core::security::{Product, Security};
 use mpc_core::share::{Additive, Arith, Words};
+use mpc_core::triples::{ProductShape, Supply};
 
 /// `x * y`, element by element.
 ///
@@ -48,6 +53,12 @@ pub async fn mul_multiples<S: Security, R: Ring>(
     if x.shape() != y.shape() {
         return Err(Error::Shape { op: "mul", left: x.shape(), right: y.shape() });
     }
+    match ctx.triple(|| ProductShape::Elementwise(x.shape()))? {
+        None => {}
+        Some(Supply::Words(triple)) => return mul_beaver(ctx, x, y, granularity, triple).await,
+        Some(Supply::Dry) => return Ok(Arith::zeros(x.shape())),
+        Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
+    }
     let z = reshare(ctx, Additive::new(x.shape(), local_products(x, y)), granularity).await?;
     ctx.record(|| Product::Elementwise {
         bits: R::BITS,
@@ -70,6 +81,12 @@ pub async fn column_dot<S: Security, R: Ring>(
 ) -> Result<Arith<R>> {
     if x.shape() != y.shape() {
         return Err(Error::Shape { op: "column dot", left: x.shape(), right: y.shape() });
+    }
+    match ctx.triple(|| ProductShape::ColumnDot(x.shape()))? {
+        None => {}
+        Some(Supply::Words(triple)) => return column_dot_beaver(ctx, x, y, triple).await,
+        Some(Supply::Dry) => return Ok(Arith::zeros([1, x.cols()])),
+        Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
     }
     let products = local_products(x, y);
     let mut sums = Words::zeroed(x.cols());
@@ -143,13 +160,23 @@ pub async fn matmul<S: Security, R: Ring>(
     if inner != inner_y {
         return Err(Error::Shape { op: "matrix product", left: x.shape(), right: y.shape() });
     }
+    let transposed = [x.transposed, y.transposed];
+    let (left, right) = (x.share.shape(), y.share.shape());
+    match ctx.triple(|| ProductShape::Matrix { left, right, transposed })? {
+        None => {}
+        Some(Supply::Words(triple)) => {
+            return matmul_beaver(ctx, x.share, y.share, transposed, triple).await;
+        }
+        Some(Supply::Dry) => return Ok(Arith::zeros([rows, cols])),
+        Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
+    }
     let ([x0, x1], [y0, y1]) = (x.views(), y.views());
     let mut local = Words::zeroed(rows * cols);
     gemm_replicated_acc(&mut local, x0, x1, y0, y1);
     let z = reshare(ctx, Additive::new([rows, cols], local), 0).await?;
     ctx.record(|| Product::Matrix {
         bits: R::BITS,
-        transposed: [x.transposed, y.transposed],
+        transposed,
         operands: [x.share.into(), y.share.into(), (&z).into()],
     });
     Ok(z)

@@ -50,6 +50,12 @@ impl Bin {
         }
     }
 
+    /// Planes of zeros.
+    pub fn zeros(lanes: usize, planes: usize) -> Self {
+        let zero = Arc::new(Words::zeroed(planes * lanes.div_ceil(64)));
+        Self { lanes, planes, first: zero.clone(), second: zero }
+    }
+
     /// Bits in a plane.
     pub fn lanes(&self) -> usize {
         self.lanes

@@ -28,7 +28,7 @@ pub enum Change {
     Repeated,
     /// The message arrives after the next one to the same peer.
     Swapped,
-    /// The last byte is missing.
+    /// The end is missing.
     Cut,
     /// A byte is added.
     Prolonged,
@@ -167,7 +167,13 @@ impl Attack {
                 // It counts when the two have changed places.
                 return false;
             }
-            Change::Cut => frame.truncate(payload.end - 1),
+            Change::Cut => {
+                // What is missing is read from the next message, which must make a difference.
+                let end = payload.end;
+                let cut = (1..=payload.len()).find(|&cut| frame[end - cut..] != frame[..cut]);
+                frame.truncate(end - cut.unwrap_or(0));
+                return cut.is_some();
+            }
             Change::Prolonged => frame.push(0),
             Change::Late => {
                 link.held = Some((message.to, std::mem::take(&mut message.frames)));

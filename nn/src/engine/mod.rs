@@ -34,7 +34,7 @@ mod plain;
 pub use fixed::{PlainFixed, Rounding};
 pub use float::PlainFloat;
 pub(crate) use float::{sigmoid, softmax_in_place};
-pub use mpc::Mpc;
+pub use mpc::{Blocks, Mpc};
 pub use plain::PlainTensor;
 
 use futures_util::FutureExt;
@@ -198,6 +198,12 @@ pub trait Engine: Sized {
 
     /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.
     async fn inv_sqrt(&self, v: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// The beginning of a batch of so many rows, which ends with the next
+    /// [`Engine::checkpoint`]: an engine makes ready what was prepared for it.
+    fn begin_batch(&self, _rows: usize) -> Result<()> {
+        Ok(())
+    }
 
     /// The end of a part of the computation: everything so far is verified, if the engine
     /// verifies. Training calls it often enough to bound what waits for verification, and

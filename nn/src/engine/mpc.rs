@@ -7,21 +7,40 @@ use mpc_core::fixed::encode;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, fixed_word};
+use mpc_core::triples::TripleSource;
 use ndarray::Array2;
+use protocols::beaver::settle;
 use protocols::mul::{self, Operand};
 use protocols::verify::verify;
 use protocols::{inv_sqrt, relu, sigmoid, softmax, trunc};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Computes on replicated shares, as one of three parties.
 pub struct Mpc<S: Security> {
     ctx: Ctx<S>,
+    blocks: Option<Rc<dyn Blocks>>,
+}
+
+/// Triples for training, a block a batch.
+pub trait Blocks {
+    /// The triples of the next batch of so many rows, which are not handed out again.
+    ///
+    /// # Errors
+    /// `Triples` when there are none.
+    fn next(&self, rows: usize) -> Result<Box<dyn TripleSource>>;
 }
 
 impl<S: Security> Mpc<S> {
     /// The engine whose steps lie below that of `ctx`.
     pub fn new(ctx: Ctx<S>) -> Self {
-        Self { ctx }
+        Self { ctx, blocks: None }
+    }
+
+    /// The same engine, whose products use triples within batches: before and after, where
+    /// features are scaled and the model is put together, they are re-shared.
+    pub fn with_triples(self, blocks: Rc<dyn Blocks>) -> Self {
+        Self { blocks: Some(blocks), ..self }
     }
 }
 
@@ -36,7 +55,7 @@ impl<S: Security> Engine for Mpc<S> {
     type Tensor = Fixed;
 
     fn step(&self, name: &str) -> Self {
-        Self { ctx: self.ctx.step(name) }
+        Self { ctx: self.ctx.step(name), blocks: self.blocks.clone() }
     }
 
     fn shape(&self, a: &Fixed) -> [usize; 2] {
@@ -152,7 +171,15 @@ impl<S: Security> Engine for Mpc<S> {
         inv_sqrt::inv_sqrt(&self.ctx, &v, scale).await
     }
 
+    fn begin_batch(&self, rows: usize) -> Result<()> {
+        if let Some(blocks) = &self.blocks {
+            self.ctx.use_triples(blocks.next(rows)?);
+        }
+        Ok(())
+    }
+
     async fn checkpoint(&self) -> Result<()> {
+        settle(&self.ctx.step("settle")).await?;
         verify(&self.ctx).await
     }
 }

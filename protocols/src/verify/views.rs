@@ -87,14 +87,23 @@ pub async fn third_component<S: Security>(
     second: &[u64],
     width: u32,
 ) -> Result<Option<Words>> {
-    let to_prev = pack_words(second, width);
-    let expect_next = to_prev.len();
+    let third = third_of(ctx, &pack_words(first, width), pack_words(second, width)).await;
+    let unpack = |bytes: Vec<u8>| unpack_words(ctx, ctx.party().next(), &bytes, first.len(), width);
+    third.map(unpack).transpose()
+}
+
+/// [`third_component`] of bytes: those of `x_i` and of `x_{i+1}`, of the same length.
+pub(crate) async fn third_of<S: Security>(
+    ctx: &Ctx<S>,
+    first: &[u8],
+    second: Vec<u8>,
+) -> Option<Vec<u8>> {
+    let expect_next = second.len();
     // P_{i+1} lacks x_i.
-    let to_next = Sha256::digest(pack_words(first, width)).to_vec();
+    let to_next = Sha256::digest(first).to_vec();
     let expect_prev = to_next.len();
-    let received = ctx.exchange(Message { to_prev, to_next, expect_prev, expect_next }).await;
-    let next = ctx.party().next();
-    let third = unpack_words(ctx, next, &received.from_next, first.len(), width)?;
+    let message = Message { to_prev: second, to_next, expect_prev, expect_next };
+    let received = ctx.exchange(message).await;
     let same = Sha256::digest(&received.from_next)[..] == received.from_prev[..];
-    Ok(same.then_some(third))
+    same.then_some(received.from_next)
 }

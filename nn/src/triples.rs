@@ -1,0 +1,72 @@
+//! What triples a training needs: batches of one size do the same products, whatever the
+//! data are, so one dry run of a batch tells.
+
+use crate::blueprint::Blueprint;
+use crate::engine::Mpc;
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::seed::Seed;
+use mpc_core::dry::dry_run;
+use mpc_core::error::{Error, Result};
+use mpc_core::security::Security;
+use mpc_core::share::{Arith, Fixed};
+use protocols::beaver::stock::{Counter, Needs};
+
+/// The triples for all batches of one size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchNeeds {
+    /// Rows of the batches.
+    pub rows: usize,
+    /// How many batches of this size a training has.
+    pub batches: u64,
+    /// What one of them needs.
+    pub needs: Needs,
+}
+
+/// What a training needs whose features and labels come at these scales: full batches, and
+/// the smaller ones at the end of an epoch, if there are any.
+///
+/// # Errors
+/// `Misuse` for scales that leave no room.
+pub fn training_needs<S: Security>(
+    blueprint: &Blueprint,
+    scales: [u32; 2],
+) -> Result<Vec<BatchNeeds>> {
+    let (rows, batch) = (blueprint.data().rows, blueprint.batch());
+    let epochs = blueprint.spec().training.epochs as u64;
+    let sizes = [(batch, epochs * (rows / batch) as u64), (rows % batch, epochs)];
+    sizes
+        .into_iter()
+        .filter(|(rows, batches)| *rows > 0 && *batches > 0)
+        .map(|(rows, batches)| {
+            Ok(BatchNeeds { rows, batches, needs: batch_needs::<S>(blueprint, rows, scales)? })
+        })
+        .collect()
+}
+
+/// What one batch of so many rows needs.
+fn batch_needs<S: Security>(
+    blueprint: &Blueprint,
+    rows: usize,
+    [features, labels]: [u32; 2],
+) -> Result<Needs> {
+    let plan =
+        Plan::choose(blueprint, features).map_err(|error| Error::Misuse(error.to_string()))?;
+    let label_columns = match blueprint.spec().model.loss {
+        Loss::Logistic => 1,
+        Loss::SoftmaxCrossEntropy | Loss::MeanSquared => blueprint.data().target.columns(),
+    };
+    let zeros = |columns, scale| Fixed::new(Arith::zeros([rows, columns]), scale);
+    let features = zeros(blueprint.data().columns.len(), plan.input);
+    let labels = zeros(label_columns, labels);
+    let counter = Counter::default();
+    let source = counter.clone();
+    dry_run::<S, _, _>(|ctx| async move {
+        ctx.use_triples(Box::new(source));
+        let engine = Mpc::new(ctx);
+        let network = Network::new(&engine, blueprint, plan, &Seed::from_number(0))?;
+        network.trained(&engine, features, &labels, rows).await.map(|_| ())
+    })?;
+    Ok(counter.needs())
+}
