@@ -50,3 +50,18 @@ impl Prss {
         Draw { with_prev: stream(&self.with_prev), with_next: stream(&self.with_next) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles for types that wipe themselves when they are dropped.
+    fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+
+    #[test]
+    fn keys_are_wiped_on_drop() {
+        let prss = Prss::new(&[1; 32], &[2; 32]);
+        wiped(&prss.with_prev);
+        wiped(&prss.with_next);
+    }
+}

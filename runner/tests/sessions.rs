@@ -133,6 +133,26 @@ fn a_party_that_dies_is_named_with_the_step_and_the_others_go_on() {
     }
 }
 
+/// Most protocols pass their messages from each party to the one before it: party 0 waits for
+/// party 1, and party 2 waits for party 0. It is party 2 that loses patience first here.
+#[test]
+fn a_party_that_freezes_is_named_also_by_one_that_waits_for_another() {
+    let mut trial = Trial::new();
+    trial.limit(2, "round-timeout-seconds", 1);
+    (0..3).for_each(|party| trial.start(party));
+    let trial = trial.with_data(60);
+    let training = Training::under_way(&trial);
+    trial.freeze(1);
+    let (code, last) = training.end();
+    let message = last["error"].as_str().unwrap();
+    assert_eq!(code, Some(1), "{last}");
+    assert!(message.contains("lost party 1 at step epoch-"), "{message}");
+    assert!(message.ends_with("(reported by party 0 and party 2)"), "{message}");
+    for party in [0, 2] {
+        trial.await_log(party, "lost party 1 at step");
+    }
+}
+
 #[test]
 fn ctrl_c_cancels_at_all_parties_and_exits_with_130() {
     let trial = Trial::running().with_data(60);

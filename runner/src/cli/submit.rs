@@ -242,9 +242,9 @@ fn summary(failures: &[Failure], delivered: usize) -> Failure {
         messages.join("; ")
     );
     let hint = failures.iter().find_map(|failure| failure.hint.clone());
-    let again = "submit again when the cause is removed; what is stored stays stored";
+    let again = "submitting again sends only what is missing";
     Failure::new(message).with_hint(match hint {
-        Some(hint) => format!("{hint}; then {again}"),
+        Some(hint) => format!("{hint}; {again}"),
         None => again.into(),
     })
 }

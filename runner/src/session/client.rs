@@ -45,7 +45,7 @@ pub enum TrainError {
     /// The session failed.
     #[error("{}", told(.reporters, .fault))]
     Failed {
-        /// The parties that report this fault.
+        /// The parties that report this fault; empty where the client alone noticed it.
         reporters: Vec<PartyId>,
         /// The fault.
         fault: SessionFault,
@@ -59,6 +59,9 @@ pub enum TrainError {
 }
 
 fn told(reporters: &[PartyId], fault: &SessionFault) -> String {
+    if reporters.is_empty() {
+        return fault.message.clone();
+    }
     let reporters: Vec<String> = reporters.iter().map(PartyId::to_string).collect();
     format!("{} (reported by {})", fault.message, reporters.join(" and "))
 }
@@ -72,7 +75,9 @@ impl Explain for TrainError {
             TrainError::Failed { fault, .. } => match fault.kind {
                 FaultKind::BadJob => "correct the job, or submit the data that it needs",
                 FaultKind::Disagreement => {
-                    "bring the parties to the same job, data, consortium and version"
+                    "bring the parties to the same job, data, consortium and version; \
+                     a data set that is not at all three can be submitted again, or left out \
+                     by naming the others as `sets` under [data] in the job"
                 }
                 FaultKind::PeerLost => {
                     "start that party's node again, look into its log, then train again"
@@ -363,8 +368,11 @@ fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
         return ControlError::Malformed("the parties reported no end").into();
     };
     let agree = faults.filter(|(_, other)| (other.kind, other.peer) == (fault.kind, fault.peer));
-    let mut reporters: Vec<PartyId> =
-        std::iter::once(reporter).chain(agree.map(|(party, _)| party)).collect();
+    let mut reporters: Vec<PartyId> = std::iter::once(reporter)
+        .chain(agree.map(|(party, _)| party))
+        // That a party was lost is what the others or this client noticed, not what it said.
+        .filter(|&party| fault.lost_peer() != Some(party))
+        .collect();
     reporters.sort();
     TrainError::Failed { reporters, fault }
 }
@@ -376,4 +384,29 @@ fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
 pub fn request(job: String, schema: String) -> Result<Request, Refusal> {
     let session = super::fresh_id().map_err(|e| Refusal::new(Reason::Internal, e))?;
     Ok(Request::Train { session, job, schema })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PartyId::{P0, P1, P2};
+
+    fn lost(peer: PartyId) -> SessionFault {
+        SessionFault::new(FaultKind::PeerLost, Some(peer), format!("lost {peer}"))
+    }
+
+    #[test]
+    fn a_lost_party_is_not_said_to_have_reported_it() {
+        let faults = vec![(P0, lost(P1)), (P1, lost(P1)), (P2, lost(P1))];
+        let told = most_telling(faults).to_string();
+        assert_eq!(told, "lost party 1 (reported by party 0 and party 2)");
+        assert_eq!(most_telling(vec![(P1, lost(P1))]).to_string(), "lost party 1");
+    }
+
+    #[test]
+    fn a_party_that_reports_its_own_failure_is_named_as_reporter() {
+        let failed = SessionFault::internal("no memory");
+        let told = most_telling(vec![(P0, lost(P1)), (P1, failed)]).to_string();
+        assert_eq!(told, "no memory (reported by party 1)");
+    }
 }

@@ -32,6 +32,13 @@ impl SessionFault {
         SessionFault::new(FaultKind::PeerLost, Some(peer), message)
     }
 
+    /// The third party was lost, for whom both others were waiting at `self.step`.
+    pub(super) fn third_lost(self, third: PartyId) -> SessionFault {
+        let step = self.step.as_deref().unwrap_or("connecting");
+        let message = format!("lost {third} at step {step}: it no longer answers");
+        SessionFault { kind: FaultKind::PeerLost, peer: Some(third), message, ..self }
+    }
+
     /// Whether the peer that this fault names may know more about it.
     pub fn lost_peer(&self) -> Option<PartyId> {
         self.peer.filter(|_| self.kind == FaultKind::PeerLost)
@@ -81,6 +88,16 @@ pub fn learn(me: PartyId, mine: SessionFault, peer: PartyId, told: &SessionEnd) 
     }
 }
 
+/// Whom to look at when a peer that was lost answers, and has lost `me` in turn.
+///
+/// Both of us are there, so we were waiting for the third party, one of us by way of the
+/// other: a party that has not got its message cannot send the next one.
+pub fn suspect(me: PartyId, peer: PartyId, told: &SessionEnd) -> Option<PartyId> {
+    let SessionEnd::Failed(theirs) = told else { return None };
+    let blames_me = theirs.lost_peer() == Some(me);
+    PartyId::ALL.into_iter().find(|&party| blames_me && party != me && party != peer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +138,16 @@ mod tests {
     fn a_peer_that_was_asked_to_stop_makes_it_a_cancellation() {
         let told = SessionEnd::Cancelled { step: "s".into() };
         assert_eq!(learn(P0, lost(P2), P2, &told), told);
+    }
+
+    #[test]
+    fn who_is_lost_to_each_other_suspects_the_third() {
+        assert_eq!(suspect(P0, P2, &SessionEnd::Failed(lost(P0))), Some(P1));
+        assert_eq!(suspect(P2, P0, &SessionEnd::Failed(lost(P2))), Some(P1));
+        assert_eq!(suspect(P0, P2, &SessionEnd::Failed(lost(P1))), None);
+        assert_eq!(suspect(P0, P2, &SessionEnd::Cancelled { step: "s".into() }), None);
+        let fault = lost(P2).third_lost(P1);
+        assert_eq!((fault.kind, fault.peer), (FaultKind::PeerLost, Some(P1)));
+        assert_eq!(fault.message, "lost party 1 at step epoch-1/batch-2: it no longer answers");
     }
 }

@@ -1,7 +1,7 @@
 //! Hosting a session at a party: from the client's request to its last message.
 
 use super::compute::{self, Finished, Work};
-use super::fault::learn;
+use super::fault::{learn, suspect};
 use super::links::Connector;
 use super::loading::load_together;
 use super::prepare::{Prepared, prepare};
@@ -281,10 +281,15 @@ async fn investigate(node: &Node, guard: &SessionGuard<'_>, end: SessionEnd) -> 
         return SessionEnd::Cancelled { step };
     }
     let Some(peer) = fault.lost_peer() else { return SessionEnd::Failed(fault) };
-    match inquiry::how_ended(node, peer, guard.session()).await {
-        Some(told) => learn(node.party(), fault, peer, &told),
-        None => SessionEnd::Failed(fault),
+    let Some(told) = inquiry::how_ended(node, peer, guard.session()).await else {
+        return SessionEnd::Failed(fault);
+    };
+    if let Some(third) = suspect(node.party(), peer, &told)
+        && !inquiry::answers(node, third).await
+    {
+        return SessionEnd::Failed(fault.third_lost(third));
     }
+    learn(node.party(), fault, peer, &told)
 }
 
 async fn store_model(node: &Arc<Node>, session: SessionId, finished: Finished) -> SessionEnd {

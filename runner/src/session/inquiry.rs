@@ -34,6 +34,12 @@ pub(super) async fn how_ended(
     timeout(PATIENCE, asking).await.ok().flatten()
 }
 
+/// Whether a party is there at all.
+pub(super) async fn answers(node: &Node, party: PartyId) -> bool {
+    let dialer = Dialer::new(&node.consortium, &node.identity, PATIENCE);
+    matches!(timeout(PATIENCE, dialer.control(party)).await, Ok(Ok(_)))
+}
+
 async fn ask(
     dialer: &Dialer<'_>,
     peer: PartyId,

@@ -165,6 +165,12 @@ impl Trial {
         child.wait().unwrap();
     }
 
+    /// Suspends a node, as if its host had frozen: connections stay open and nothing answers.
+    pub fn freeze(&self, party: usize) {
+        let pid = rustix::process::Pid::from_child(self.nodes[party].as_ref().unwrap());
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    }
+
     /// Asks a node to stop, and returns whether it did so with success.
     pub fn terminate(&mut self, party: usize) -> bool {
         let mut child = self.nodes[party].take().unwrap();
