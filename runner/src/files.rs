@@ -264,6 +264,11 @@ impl Write for PendingFile {
     }
 }
 
+/// Whether two paths lead to one file that is there.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}
+
 /// Makes the directory entry of a file durable.
 ///
 /// # Errors

@@ -176,3 +176,14 @@ fn a_receipt_is_checked_offline() {
     let message = failure(dir, &verify("forged.json", "shares/ward.party1.tercet"));
     assert!(message.contains("the signature of party1 does not verify"), "{message}");
 }
+
+#[test]
+fn predictions_do_not_replace_the_rows_that_they_are_for() {
+    let dir = workplace();
+    for output in ["ward.csv", "./ward.csv"] {
+        let message =
+            failure(dir.path(), &["predict", "model", "--data", "ward.csv", "-o", output]);
+        assert!(message.contains("ward.csv would be replaced by its predictions"), "{message}");
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("ward.csv")).unwrap(), CSV);
+}

@@ -30,6 +30,10 @@ pub struct Args {
 }
 
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
+    if files::is_same(&args.data, &args.output) {
+        let message = format!("{} would be replaced by its predictions", args.data.display());
+        return Err(Failure::new(message).with_hint("name another file with -o"));
+    }
     let (model, schema) = args.model.load()?;
     let table = read_rows(&args.data, &schema)?;
     let predictions = predict(&model, &schema, &table)?;

@@ -134,7 +134,7 @@ fn holder_names(count: usize) -> Vec<String> {
 fn remarks(drafted: &Value) -> Vec<String> {
     let remarks = drafted["remarks"].as_array().into_iter().flatten();
     let text = |remark: &Value| {
-        Some(format!("column '{}' is {}", remark["column"].as_str()?, remark["remark"].as_str()?))
+        Some(format!("column '{}': {}", remark["column"].as_str()?, remark["remark"].as_str()?))
     };
     remarks.filter_map(text).collect()
 }

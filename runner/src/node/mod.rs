@@ -6,6 +6,7 @@ mod server;
 mod submit;
 
 pub use config::{ConfigError, Limits, LogFormat, NodeConfig};
+pub(crate) use requests::store_refusal;
 pub use server::{ServeError, Server};
 
 use crate::consortium::{Consortium, ConsortiumError};

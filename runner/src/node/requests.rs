@@ -151,7 +151,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// What a client is told when the store fails; the details go to the log.
-pub(super) fn store_refusal(error: &StoreError) -> Refusal {
+pub(crate) fn store_refusal(error: &StoreError) -> Refusal {
     if error.is_full() {
         tracing::error!(%error, "the disk is full");
         return Refusal::new(Reason::DiskFull, "the node has no room left to store this")

@@ -6,15 +6,16 @@ use crate::control::{ALPN_CONTROL, ALPN_MPC, ControlError, Framed};
 use crate::failure::Explain;
 use crate::session::{Link, session_of};
 use mpc_core::net::tls::{HandshakeError, peer_fingerprint, server_config};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
-use tokio_rustls::{TlsAcceptor, TlsStream};
+use tokio_rustls::{TlsAcceptor, TlsStream, server};
 
 /// How long tasks may take to finish when the node stops.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -91,6 +92,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Server { node, listener, acceptor } = self;
         let places = Arc::new(Semaphore::new(node.config.limits.max_connections));
+        let mut strangers = Strangers::default();
         // Every task holds a sender: when all are gone, so are the tasks.
         let (alive, mut all_done) = mpsc::channel::<()>(1);
         tokio::pin!(stop);
@@ -106,13 +108,16 @@ impl Server {
                     }
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            if places.available_permits() == 0 && !strangers.turn_out_the_oldest() {
                 tracing::warn!(%address, "too many connections; this one is closed");
                 continue;
-            };
+            }
+            // Whoever was turned out leaves at once.
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { continue };
             let (node, acceptor, alive) = (Arc::clone(&node), acceptor.clone(), alive.clone());
+            let turned_out = strangers.admit();
             tokio::spawn(async move {
-                serve(node, acceptor, stream, address).await;
+                serve(node, acceptor, stream, address, turned_out).await;
                 drop((place, alive));
             });
         }
@@ -125,24 +130,78 @@ impl Server {
     }
 }
 
-async fn serve(node: Arc<Node>, acceptor: TlsAcceptor, tcp: TcpStream, address: SocketAddr) {
+/// Connections that have not shown yet whose they are, the oldest first.
+///
+/// Anyone can open connections and be silent. So that this does not keep the consortium
+/// out, such a connection has its place only as long as nobody else needs it.
+#[derive(Default)]
+struct Strangers(VecDeque<oneshot::Sender<()>>);
+
+impl Strangers {
+    /// Notes down a new connection, and returns what tells it to leave.
+    fn admit(&mut self) -> oneshot::Receiver<()> {
+        self.0.retain(|stranger| !stranger.is_closed());
+        let (turn_out, turned_out) = oneshot::channel();
+        self.0.push_back(turn_out);
+        turned_out
+    }
+
+    /// Tells the oldest to leave; false if there is none.
+    fn turn_out_the_oldest(&mut self) -> bool {
+        while let Some(oldest) = self.0.pop_front() {
+            if oldest.send(()).is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+async fn serve(
+    node: Arc<Node>,
+    acceptor: TlsAcceptor,
+    tcp: TcpStream,
+    address: SocketAddr,
+    mut turned_out: oneshot::Receiver<()>,
+) {
+    let welcomed = tokio::select! {
+        tls = welcome(&node, &acceptor, tcp, address) => tls,
+        _ = &mut turned_out => None,
+    };
+    // From here on it keeps its place, unless it was told to leave before.
+    turned_out.close();
+    match welcomed {
+        Some(tls) if turned_out.try_recv().is_err() => attend(node, tls, address).await,
+        _ => tracing::debug!(%address, "a stranger left"),
+    }
+}
+
+/// The TLS handshake, after which it is known who the client is.
+async fn welcome(
+    node: &Node,
+    acceptor: &TlsAcceptor,
+    tcp: TcpStream,
+    address: SocketAddr,
+) -> Option<server::TlsStream<TcpStream>> {
     if let Err(e) = tcp.set_nodelay(true) {
         tracing::debug!(%address, error = %e, "cannot set TCP_NODELAY");
     }
     let patience = node.config.limits.client_timeout();
-    let tls = match timeout(patience, acceptor.accept(tcp).into_fallible()).await {
-        Ok(Ok(tls)) => tls,
+    match timeout(patience, acceptor.accept(tcp).into_fallible()).await {
+        Ok(Ok(tls)) => return Some(tls),
         Ok(Err((e, tcp))) => {
             let reason = HandshakeError::from(e);
             tracing::warn!(%address, %reason, "TLS handshake failed");
             linger(tcp).await;
-            return;
         }
-        Err(_) => {
-            tracing::warn!(%address, "TLS handshake took too long");
-            return;
-        }
-    };
+        Err(_) => tracing::warn!(%address, "TLS handshake took too long"),
+    }
+    None
+}
+
+/// Serves a client by its name.
+async fn attend(node: Arc<Node>, tls: server::TlsStream<TcpStream>, address: SocketAddr) {
+    let patience = node.config.limits.client_timeout();
     let connection = tls.get_ref().1;
     let participant = peer_fingerprint(connection)
         .and_then(|fingerprint| node.consortium.by_fingerprint(&fingerprint));

@@ -12,7 +12,7 @@ use crate::control::{
 };
 use crate::digest::Digest;
 use crate::identity::Name;
-use crate::node::{Node, SessionGuard};
+use crate::node::{Node, SessionGuard, store_refusal};
 use crate::store::StoreError;
 use mpc_core::net::SessionId;
 use std::sync::Arc;
@@ -163,11 +163,10 @@ async fn run(
         Err(fault) => (Err(fault), Ok(())),
     };
     if let Err(e) = noted {
-        let reason = match e {
-            StoreError::SessionUsed(_) => Reason::SessionUsed,
-            _ => Reason::Internal,
-        };
-        return SessionEvent::Refused(Refusal::new(reason, e));
+        return SessionEvent::Refused(match e {
+            StoreError::SessionUsed(_) => Refusal::new(Reason::SessionUsed, e),
+            e => store_refusal(&e),
+        });
     }
     tracing::info!(%session, client = %request.client, "session begins");
     let end = match prepared {

@@ -49,17 +49,13 @@ fn a_node_with_other_keys_in_place_of_a_party_gets_nothing() {
 }
 
 #[test]
-fn connections_that_say_nothing_do_not_keep_members_out_for_long() {
+fn connections_that_say_nothing_do_not_keep_members_out() {
     let play = Playground::new();
-    let limits = [("client-timeout-seconds", 1), ("max-connections", 8)];
-    let consortium = Consortium::start_limited(&play, &limits);
+    let consortium = Consortium::start_limited(&play, &[("max-connections", 8)]);
     let place = address(&consortium.files, PartyId::P0);
     let mut flood: Vec<_> = (0..50).map(|_| TcpStream::connect(&place).unwrap()).collect();
-    let deadline = Instant::now() + PROMPTLY;
-    while consortium.status().iter().any(Option::is_none) {
-        assert!(Instant::now() < deadline, "the node is still occupied");
-    }
-    for silent in &mut flood {
+    assert!(consortium.status().iter().all(Option::is_some), "a member needs a place, and gets it");
+    for silent in &mut flood[..42] {
         silent.set_read_timeout(Some(PATIENCE)).unwrap();
         // Hung up on, in whichever way.
         assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)));
