@@ -275,11 +275,21 @@ async fn connect(node: &Node, agreement: &Agreement) -> Result<[Link; 2], Sessio
 async fn investigate(node: &Node, guard: &SessionGuard<'_>, end: SessionEnd) -> SessionEnd {
     guard.announce_end(&end);
     let SessionEnd::Failed(fault) = end else { return end };
+    let step = fault.step.clone();
+    let end = find_cause(node, guard, fault).await;
+    // When the client goes, a peer may hear of it first and hang up.
     if guard.cancel().is_raised() {
-        let step = fault.step.unwrap_or_else(|| "connecting to the other parties".into());
+        let step = step.unwrap_or_else(|| "connecting to the other parties".into());
         return SessionEnd::Cancelled { step };
     }
-    let Some(peer) = fault.lost_peer() else { return SessionEnd::Failed(fault) };
+    end
+}
+
+/// What the peers know of a fault, unless the session was to end anyway.
+async fn find_cause(node: &Node, guard: &SessionGuard<'_>, fault: SessionFault) -> SessionEnd {
+    let Some(peer) = fault.lost_peer().filter(|_| !guard.cancel().is_raised()) else {
+        return SessionEnd::Failed(fault);
+    };
     let Some(told) = inquiry::how_ended(node, peer, guard.session()).await else {
         return SessionEnd::Failed(fault);
     };

@@ -8,7 +8,6 @@ use mpc_core::party::PartyId;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
 
 /// The address of a party's node.
 fn address(files: &Files, party: PartyId) -> String {
