@@ -1,6 +1,6 @@
 //! `tercet schema`: draft a data schema, or check one.
 
-use crate::encode::{self, Report};
+use crate::encode::{self, ColumnSpread, Report};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
@@ -156,6 +156,12 @@ pub(super) fn report_lines(report: &Report) -> String {
     }
     if !report.unused.is_empty() {
         text.push_str(&format!("\nUnused    '{}'", report.unused.join("', '")));
+    }
+    for ColumnSpread { column, deviation } in &report.narrow {
+        text.push_str(&format!(
+            "\nNarrow    the values of '{column}' deviate by {deviation:.1e} of max - min: if it is so \
+             with all members, agree on tighter bounds, or training makes little of them"
+        ));
     }
     text
 }

@@ -10,7 +10,7 @@ mod fill;
 mod report;
 
 pub use fault::{CellFault, CellFaultKind, EncodeError};
-pub use report::{ColumnCount, Report};
+pub use report::{ColumnCount, ColumnSpread, Report};
 
 use crate::schema::{Column, Schema};
 use crate::table::Table;
@@ -105,7 +105,12 @@ pub fn encode(table: &Table, schema: &Schema) -> Result<(Encoded, Report), Encod
     let mut encoder = Encoder::new(table, schema, places);
     let features = encoder.features();
     let labels = encoder.labels();
-    let report = encoder.finish()?;
+    let mut report = encoder.finish()?;
+    for (feature, values) in schema.features().iter().zip(features.columns()) {
+        if !feature.is_indicator() {
+            report.spread(&feature.name, values);
+        }
+    }
     Ok((Encoded { features, labels }, report))
 }
 

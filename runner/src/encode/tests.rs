@@ -187,6 +187,22 @@ fn values_outside_the_bounds_are_clipped_where_the_schema_says_so() {
 }
 
 #[test]
+fn columns_that_fill_little_of_their_bounds_are_named() {
+    let text = "age,sex,outcome\n31,F,benign\n33,M,benign\n35,F,malignant\n";
+    let narrow = |max: &str| {
+        let schema = schema_with("max = 100", &format!("max = {max}"));
+        encode(&table(text), &schema).unwrap().1.narrow
+    };
+    assert_eq!(narrow("1000"), []);
+    let [spread] = &narrow("1000000")[..] else { panic!("one column is narrow") };
+    let deviation = (8.0f64 / 3.0).sqrt() / 1e6;
+    assert_eq!(spread.column, "age");
+    assert!((spread.deviation - deviation).abs() < 1e-12, "{}", spread.deviation);
+    let constant = "age,sex,outcome\n31,F,benign\n31,M,malignant\n";
+    assert_eq!(encode(&table(constant), &schema()).unwrap().1.narrow, []);
+}
+
+#[test]
 fn a_number_label_is_mapped_by_its_bounds() {
     let schema = schema_with(
         "kind = \"class\"\nclasses = [\"benign\", \"malignant\"]",
