@@ -49,6 +49,7 @@ mod x86 {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "pclmulqdq")]
     fn multiply(a: u64, b: u64) -> Wide {
         let (a, b) = (_mm_cvtsi64_si128(a as i64), _mm_cvtsi64_si128(b as i64));
@@ -64,12 +65,6 @@ mod x86 {
             unsafe { multiply(a, b) }
         }
     }
-
-    /// Runs a kernel where the instruction may be inlined into its loops.
-    #[target_feature(enable = "pclmulqdq,sse4.1")]
-    pub(super) fn with_instruction<T>(kernel: impl FnOnce() -> T) -> T {
-        kernel()
-    }
 }
 
 #[inline(always)]
@@ -80,13 +75,20 @@ fn reduce((low, high): Wide) -> u64 {
     low ^ fold(high) ^ fold(over)
 }
 
-/// Calls a kernel with the best multiplication there is.
+/// Calls a kernel with the best multiplication there is, compiled such that the instruction
+/// may be inlined into its loops.
 macro_rules! dispatch {
-    ($kernel:ident($($arg:expr),*)) => {{
+    ($kernel:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)?) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "pclmulqdq,sse4.1")]
+        fn by_instruction(by: x86::Pclmul, $($arg: $ty),*) $(-> $out)? {
+            $kernel(by, $($arg),*)
+        }
+
         #[cfg(target_arch = "x86_64")]
         if let Some(pclmul) = x86::Pclmul::detect() {
             // SAFETY: the processor has the instruction (and SSE 4.1, which came before it).
-            return unsafe { x86::with_instruction(|| $kernel(pclmul, $($arg),*)) };
+            return unsafe { by_instruction(pclmul, $($arg),*) };
         }
         $kernel(Portable, $($arg),*)
     }};
@@ -94,16 +96,32 @@ macro_rules! dispatch {
 
 /// `a * b`.
 pub fn mul(a: u64, b: u64) -> u64 {
-    dispatch!(mul_with(a, b))
+    dispatch!(mul_with(a: u64, b: u64) -> u64)
 }
 
-/// The sum of the inner products of pairs of vectors.
-///
-/// # Panics
-/// If the lengths of a pair differ.
-pub fn dot(pairs: &[[&[u64]; 2]]) -> u64 {
-    assert!(pairs.iter().all(|[a, b]| a.len() == b.len()), "the vectors differ in length");
-    dispatch!(dot_with(pairs))
+/// An inner product that grows; reduced at the end.
+#[derive(Clone, Copy, Default)]
+pub struct Dot(Wide);
+
+impl Dot {
+    /// Adds the inner product of two vectors.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn add(&mut self, x: &[u64], y: &[u64]) {
+        assert_eq!(x.len(), y.len(), "the vectors differ in length");
+        let (low, high) = dot(x, y);
+        self.0 = (self.0.0 ^ low, self.0.1 ^ high);
+    }
+
+    /// The inner product.
+    pub fn finish(self) -> u64 {
+        reduce(self.0)
+    }
+}
+
+fn dot(x: &[u64], y: &[u64]) -> Wide {
+    dispatch!(dot_with(x: &[u64], y: &[u64]) -> Wide)
 }
 
 /// Adds to each of `sums` the sum of the weights whose lane is 1 in a row of bits, 64 lanes
@@ -157,7 +175,7 @@ multiversion! {
 /// If the lengths differ.
 pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
     assert_eq!(low.len(), high.len(), "the halves differ in length");
-    dispatch!(fold_with(low, high, r))
+    dispatch!(fold_with(low: &mut [u64], high: &[u64], r: u64))
 }
 
 /// `x[i] *= y[i]`.
@@ -166,7 +184,7 @@ pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
 /// If the lengths differ.
 pub fn mul_assign(x: &mut [u64], y: &[u64]) {
     assert_eq!(x.len(), y.len(), "the vectors differ in length");
-    dispatch!(mul_assign_with(x, y))
+    dispatch!(mul_assign_with(x: &mut [u64], y: &[u64]))
 }
 
 #[inline(always)]
@@ -175,15 +193,13 @@ fn mul_with(by: impl CarryLess, a: u64, b: u64) -> u64 {
 }
 
 #[inline(always)]
-fn dot_with(by: impl CarryLess, pairs: &[[&[u64]; 2]]) -> u64 {
+fn dot_with(by: impl CarryLess, x: &[u64], y: &[u64]) -> Wide {
     let mut sum = (0, 0);
-    for [a, b] in pairs {
-        for (&a, &b) in a.iter().zip(*b) {
-            let product = by.multiply(a, b);
-            sum = (sum.0 ^ product.0, sum.1 ^ product.1);
-        }
+    for (&x, &y) in x.iter().zip(y) {
+        let product = by.multiply(x, y);
+        sum = (sum.0 ^ product.0, sum.1 ^ product.1);
     }
-    reduce(sum)
+    sum
 }
 
 #[inline(always)]
@@ -269,11 +285,14 @@ mod tests {
             r: u64,
         ) {
             let (a, b): (Vec<u64>, Vec<u64>) = pairs.into_iter().unzip();
-            let pairs = [[&a[..], &b[..]], [&b[..], &b[..]]];
-            let expected = pairs.iter().flat_map(|[a, b]| a.iter().zip(*b));
-            let expected = expected.fold(0, |sum, (a, b)| sum ^ by_definition(*a, *b));
-            prop_assert_eq!(dot(&pairs), expected);
-            prop_assert_eq!(dot_with(Portable, &pairs), expected);
+            let expected = a.iter().zip(&b).fold(0, |sum, (a, b)| sum ^ by_definition(*a, *b));
+            let mut sum = Dot::default();
+            sum.add(&a, &b);
+            prop_assert_eq!(sum.finish(), expected);
+            prop_assert_eq!(reduce(dot_with(Portable, &a, &b)), expected);
+            sum.add(&b, &b);
+            let squares = b.iter().fold(expected, |sum, b| sum ^ by_definition(*b, *b));
+            prop_assert_eq!(sum.finish(), squares);
             let (mut x, mut y) = (a.clone(), a.clone());
             fold(&mut x, &b, r);
             fold_with(Portable, &mut y, &b, r);

@@ -9,6 +9,8 @@ pub mod elementwise;
 pub mod galois;
 pub mod gemm;
 pub mod gf64;
+pub mod grid;
+mod lanes;
 pub mod pack;
 pub mod prg;
 mod simd;

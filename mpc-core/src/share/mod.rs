@@ -23,6 +23,7 @@ mod additive;
 mod arith;
 mod bin;
 mod fixed;
+mod pool;
 mod words;
 
 pub use additive::{Additive, AdditiveBits};

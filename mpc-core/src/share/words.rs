@@ -1,5 +1,6 @@
 //! Buffers of secret words.
 
+use super::pool;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -10,7 +11,7 @@ pub struct Words(Vec<u64>);
 impl Words {
     /// `len` words, all zero.
     pub fn zeroed(len: usize) -> Words {
-        Words(vec![0; len])
+        Words(pool::zeroed(len))
     }
 }
 
@@ -44,6 +45,7 @@ impl Drop for Words {
         // A plain fill is a fast memset; the barrier keeps it from being optimised away.
         self.0.fill(0);
         zeroize::optimization_barrier(self.0.as_slice());
+        pool::keep(std::mem::take(&mut self.0));
     }
 }
 

@@ -10,24 +10,30 @@ use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::bits::from_planes_into;
-use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
-use mpc_core::ring::galois::GaloisRing;
-use mpc_core::ring::gemm::{MatRef, gemm_acc};
-use mpc_core::ring::{Z64, gf64};
+use mpc_core::ring::galois::{Dot, GaloisRing};
+use mpc_core::ring::gemm::MatRef;
+use mpc_core::ring::{Z64, gf64, grid};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Words};
 
-/// A base ring with its extension. Vectors of extension elements are flat, [`WIDTH`] words
-/// an element; challenges are words, see [`Algebra::CHALLENGE_MASK`].
+/// A base ring with its extension. A few elements are a *list*: [`WIDTH`] words an element,
+/// one after the other. Many are a *vector*: in groups of [`GROUP`] elements, stored as the
+/// kernels want them. Challenges are words, see [`Algebra::CHALLENGE_MASK`].
 ///
 /// [`WIDTH`]: Algebra::WIDTH
+/// [`GROUP`]: Algebra::GROUP
 pub trait Algebra: 'static {
     /// Words in an element of the extension.
     const WIDTH: usize;
     /// Elements of the base ring in a word.
     const LANES: usize;
+    /// Elements that are stored together in a vector, a power of two; vectors consist of
+    /// whole groups.
+    const GROUP: usize;
     /// The bits of a word that make a challenge: all challenges differ by units.
     const CHALLENGE_MASK: u64;
+    /// An inner product that grows, and is reduced at the end.
+    type Dot: Default;
 
     /// `x += y`, word by word, in the base ring or the extension.
     fn add(x: &mut [u64], y: &[u64]);
@@ -35,8 +41,12 @@ pub trait Algebra: 'static {
     /// `x -= y`, word by word.
     fn sub(x: &mut [u64], y: &[u64]);
 
-    /// The local part of a replicated product of base words.
-    fn products(out: &mut [u64], x: [&[u64]; 2], y: [&[u64]; 2]);
+    /// The local parts of the products of base words at some points of a grid, of factors
+    /// given at the corners: see [`mpc_core::ring::grid`].
+    fn grid_products(out: &mut [u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2]);
+
+    /// From vectors at the corners of a grid those at all points, in place.
+    fn expand(values: &mut [u64], variables: usize);
 
     /// A challenge as an element of the extension.
     fn embed(challenge: u64) -> Vec<u64>;
@@ -44,29 +54,40 @@ pub trait Algebra: 'static {
     /// The product of two elements.
     fn mul(a: &[u64], b: &[u64]) -> Vec<u64>;
 
-    /// The sum of the inner products of pairs of vectors of elements.
-    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64>;
+    /// Adds the inner product of two vectors.
+    fn add_dot(dot: &mut Self::Dot, x: &[u64], y: &[u64]);
 
-    /// `low += r (high - low)`, element by element, for a challenge `r`.
+    /// The value of an inner product: one element.
+    fn finish_dot(dot: Self::Dot) -> Vec<u64>;
+
+    /// `low += r (high - low)` for two vectors and a challenge `r`.
     fn fold(low: &mut [u64], high: &[u64], r: u64);
 
-    /// Each element times a challenge of its own.
+    /// Each element of a vector times a challenge of its own.
     fn mul_challenges(x: &mut [u64], challenges: &[u64]);
 
-    /// Adds to each element of `sums` the sum of one row of `terms` (base words), weighted
-    /// by the `LANES * len` challenges of the columns.
+    /// Adds to each element of the vector `sums` the sum of one row of `terms` (base words),
+    /// weighted by the `LANES * len` challenges of the columns.
     fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]);
 
-    /// Overwrites `out` with the linear combination of `weights.len() / WIDTH` rows of base
-    /// words, column by column: `LANES` elements a word.
+    /// Overwrites the vector `out` with the linear combination of rows of base words, column by
+    /// column: `LANES` elements a word. `weights` is a list, an element a row.
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]);
 
-    /// Turns local parts of elements into a replicated sharing: one round, [`WIDTH`] words
+    /// The first `count` elements of a vector as a list.
+    fn list(vector: &[u64], count: usize) -> Words;
+
+    /// Turns local parts of a list into a replicated sharing: one round, [`WIDTH`] words
     /// an element and party.
     ///
     /// [`WIDTH`]: Algebra::WIDTH
     #[allow(async_fn_in_trait)] // one thread drives all futures of a party
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared>;
+}
+
+/// Words of a vector of at least `elements` elements.
+pub fn vector_words<A: Algebra>(elements: usize) -> usize {
+    elements.next_multiple_of(A::GROUP) * A::WIDTH
 }
 
 /// `Z_2^64` in the Galois ring of degree `D`. Serves narrower rings as well, reduced at
@@ -76,7 +97,9 @@ pub struct Words64<const D: usize>;
 impl<const D: usize> Algebra for Words64<D> {
     const WIDTH: usize = D;
     const LANES: usize = 1;
+    const GROUP: usize = grid::LANES;
     const CHALLENGE_MASK: u64 = GaloisRing::<D>::CHALLENGE_MASK;
+    type Dot = Dot<D>;
 
     fn add(x: &mut [u64], y: &[u64]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x = x.wrapping_add(*y));
@@ -86,9 +109,18 @@ impl<const D: usize> Algebra for Words64<D> {
         x.iter_mut().zip(y).for_each(|(x, y)| *x = x.wrapping_sub(*y));
     }
 
-    fn products(out: &mut [u64], x: [&[u64]; 2], y: [&[u64]; 2]) {
-        out.fill(0);
-        replicated_mul_acc(out, x[0], x[1], y[0], y[1]);
+    fn grid_products(
+        out: &mut [u64],
+        at: &[usize],
+        corners: usize,
+        x: [&[u64]; 2],
+        y: [&[u64]; 2],
+    ) {
+        grid::multiply_words(out, at, corners, x, y);
+    }
+
+    fn expand(values: &mut [u64], variables: usize) {
+        grid::expand_words(values, variables);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -99,8 +131,12 @@ impl<const D: usize> Algebra for Words64<D> {
         GaloisRing::<D>::mul(a, b).to_vec()
     }
 
-    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64> {
-        GaloisRing::<D>::dot(pairs).to_vec()
+    fn add_dot(dot: &mut Dot<D>, x: &[u64], y: &[u64]) {
+        dot.add(x, y);
+    }
+
+    fn finish_dot(dot: Dot<D>) -> Vec<u64> {
+        dot.finish().to_vec()
     }
 
     fn fold(low: &mut [u64], high: &[u64], r: u64) {
@@ -112,16 +148,17 @@ impl<const D: usize> Algebra for Words64<D> {
     }
 
     fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]) {
-        let columns = challenges.len();
-        let terms = MatRef::new(terms, sums.len() / D, columns);
-        gemm_acc(sums, terms, MatRef::new(&embed_all::<D>(challenges), columns, D));
+        let rows = terms.len() / challenges.len();
+        let columns = MatRef::new(terms, rows, challenges.len()).t();
+        GaloisRing::<D>::add_weighted(sums, columns, challenges);
     }
 
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        let count = weights.len() / D;
-        out.fill(0);
-        let rows = MatRef::new(rows, count, rows.len() / count).t();
-        gemm_acc(out, rows, MatRef::new(weights, count, D));
+        GaloisRing::<D>::combine(out, rows, weights);
+    }
+
+    fn list(vector: &[u64], count: usize) -> Words {
+        (0..count).flat_map(|at| GaloisRing::<D>::element(vector, at)).collect()
     }
 
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared> {
@@ -130,18 +167,15 @@ impl<const D: usize> Algebra for Words64<D> {
     }
 }
 
-/// The elements of many challenges, one after the other.
-pub(super) fn embed_all<const D: usize>(challenges: &[u64]) -> Vec<u64> {
-    challenges.iter().flat_map(|&challenge| GaloisRing::<D>::embed(challenge)).collect()
-}
-
 /// 64 bits a word, in `GF(2^64)`.
 pub struct Bits;
 
 impl Algebra for Bits {
     const WIDTH: usize = 1;
     const LANES: usize = 64;
+    const GROUP: usize = 1;
     const CHALLENGE_MASK: u64 = u64::MAX;
+    type Dot = gf64::Dot;
 
     fn add(x: &mut [u64], y: &[u64]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x ^= y);
@@ -151,9 +185,18 @@ impl Algebra for Bits {
         Self::add(x, y);
     }
 
-    fn products(out: &mut [u64], x: [&[u64]; 2], y: [&[u64]; 2]) {
-        out.fill(0);
-        replicated_and_acc(out, x[0], x[1], y[0], y[1]);
+    fn grid_products(
+        out: &mut [u64],
+        at: &[usize],
+        corners: usize,
+        x: [&[u64]; 2],
+        y: [&[u64]; 2],
+    ) {
+        grid::multiply_bits(out, at, corners, x, y);
+    }
+
+    fn expand(values: &mut [u64], variables: usize) {
+        grid::expand_bits(values, variables);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -164,8 +207,12 @@ impl Algebra for Bits {
         vec![gf64::mul(a[0], b[0])]
     }
 
-    fn dot(pairs: &[[&[u64]; 2]]) -> Vec<u64> {
-        vec![gf64::dot(pairs)]
+    fn add_dot(dot: &mut gf64::Dot, x: &[u64], y: &[u64]) {
+        dot.add(x, y);
+    }
+
+    fn finish_dot(dot: gf64::Dot) -> Vec<u64> {
+        vec![dot.finish()]
     }
 
     fn fold(low: &mut [u64], high: &[u64], r: u64) {
@@ -193,6 +240,10 @@ impl Algebra for Bits {
             }
         }
         from_planes_into(&planes, 64, out);
+    }
+
+    fn list(vector: &[u64], count: usize) -> Words {
+        vector[..count].to_vec().into()
     }
 
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared> {

@@ -1,6 +1,6 @@
 //! All products over one ring: from many claims to one.
 
-use super::algebra::{Algebra, Bits, Words64};
+use super::algebra::{Algebra, Bits, Words64, vector_words};
 use super::coin::Coins;
 use super::compress::{Claim, compress};
 use super::grid::Known;
@@ -105,10 +105,10 @@ pub async fn words<const D: usize, S: Security>(
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
     let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
     dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
-    let mut start = in_tables;
+    let mut start = in_tables * D;
     for (matrix, factor) in matrices.iter().zip(of_matrices) {
         claim.add::<Words64<D>>(start, matrix, factor);
-        start += matrix.x.first.len() / D;
+        start += matrix.x.first.len();
     }
     compress::<Words64<D>, S>(ctx, coins, claim).await
 }
@@ -127,7 +127,7 @@ impl<'a> DotTable<'a> {
         widths: &[usize],
         next: &mut impl FnMut(usize) -> Vec<u64>,
     ) -> DotTable<'a> {
-        let mut sum = Shared::zeroed(D);
+        let mut sum = Shared::zeroed(vector_words::<Words64<D>>(1));
         let products: Vec<[&[u64]; 2]> = factors.iter().map(|f| f.z).collect();
         let table = Table::aligned::<Words64<D>>(factors, widths);
         let mut challenges = Vec::with_capacity(table.columns());
@@ -137,6 +137,8 @@ impl<'a> DotTable<'a> {
             <Words64<D>>::weigh(&mut sum.second, z[1], &of_columns);
             challenges.extend(of_columns.repeat(table.span(source) / width));
         }
+        challenges.resize(table.columns(), 0);
+        sum.update(|sum| *sum = <Words64<D>>::list(sum, 1));
         DotTable { table, challenges, claimed: Known::Sum(sum) }
     }
 }

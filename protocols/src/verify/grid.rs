@@ -12,37 +12,16 @@
 
 use super::algebra::Algebra;
 use super::shared::Shared;
-
-/// Number of points.
-pub fn points(variables: usize) -> usize {
-    3usize.pow(variables as u32)
-}
+pub use mpc_core::ring::grid::{MAX_VARIABLES, corner_point, points};
+use mpc_core::share::Words;
 
 /// The points whose digits are bits, in the order of `a`.
 pub fn corners(variables: usize) -> Vec<usize> {
-    let ternary = |a: usize| (0..variables).rev().fold(0, |point, bit| 3 * point + (a >> bit & 1));
-    (0..1 << variables).map(ternary).collect()
+    (0..1 << variables).map(corner_point).collect()
 }
 
-/// The multilinear polynomial whose `2^v` corners are at the front of a buffer for `3^v`
-/// vectors, at all points of the grid; in place.
-pub fn expand<A: Algebra>(values: &mut [u64], variables: usize) {
-    let vector = values.len() / points(variables);
-    for variable in 0..variables {
-        let half = vector << (variables - variable - 1);
-        // From the back, so that nothing is overwritten that is still needed.
-        for pair in (0..points(variable)).rev() {
-            let (from, to) = (2 * pair * half, 3 * pair * half);
-            values.copy_within(from..from + 2 * half, to);
-            let (low, rest) = values[to..to + 3 * half].split_at_mut(half);
-            let (high, leading) = rest.split_at_mut(half);
-            leading.copy_from_slice(high);
-            A::sub(leading, low);
-        }
-    }
-}
-
-/// The polynomial with the given values on the grid, at `at`: one element of the extension.
+/// The polynomial with the given values on the grid (a list), at `at`: one element of the
+/// extension.
 pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
     for &r in at {
         let element = A::embed(r);
@@ -50,16 +29,24 @@ pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
         A::sub(&mut bow, &element);
         values.update(|values| {
             let third = values.len() / 3;
-            let (line, leading) = values.split_at_mut(2 * third);
-            let (low, high) = line.split_at_mut(third);
-            A::fold(low, high, r);
-            for (low, x) in low.chunks_exact_mut(A::WIDTH).zip(leading.chunks_exact(A::WIDTH)) {
-                A::add(low, &A::mul(x, &bow));
+            let (low, rest) = values.split_at_mut(third);
+            let (high, leading) = rest.split_at(third);
+            let (high, leading) = (high.chunks_exact(A::WIDTH), leading.chunks_exact(A::WIDTH));
+            for ((low, high), leading) in low.chunks_exact_mut(A::WIDTH).zip(high).zip(leading) {
+                line::<A>(low, high, &element);
+                A::add(low, &A::mul(leading, &bow));
             }
             *values = low.to_vec().into();
         });
     }
     values
+}
+
+/// `low += r (high - low)`, for elements.
+pub fn line<A: Algebra>(low: &mut [u64], high: &[u64], r: &[u64]) {
+    let mut difference = Words::from(high.to_vec());
+    A::sub(&mut difference, low);
+    A::add(low, &A::mul(&difference, r));
 }
 
 /// The weights of the corners in the value at `at`, each times `factor`.

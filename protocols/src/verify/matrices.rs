@@ -4,11 +4,12 @@
 //! replaced by `l Z r = (l X) (Y r)` with random vectors `l` and `r`, here of challenges:
 //! one inner product over the extension, as long as the inner dimension.
 
-use super::algebra::{Algebra, Words64, embed_all};
+use super::algebra::{Algebra, Words64, vector_words};
 use super::coin::Challenges;
 use super::compress::Claim;
 use super::shared::Shared;
-use mpc_core::ring::gemm::{MatRef, gemm_acc};
+use mpc_core::ring::galois::GaloisRing;
+use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::Components;
 use mpc_core::share::Words;
 
@@ -28,12 +29,13 @@ fn views(operand: &Components, transposed: bool) -> [MatRef<'_>; 2] {
     })
 }
 
-/// Both components of `matrix * vectors`, where `vectors` has `D` columns.
-fn times<const D: usize>(matrix: [MatRef<'_>; 2], vectors: &[u64]) -> Shared {
+/// Both components of the sum of the rows of a matrix, weighted by challenges: a vector, an
+/// element a column.
+fn weighted_rows<const D: usize>(matrix: [MatRef<'_>; 2], challenges: &[u64]) -> Shared {
     let [first, second] = matrix.map(|matrix| {
-        let mut out = Words::zeroed(matrix.rows() * D);
-        gemm_acc(&mut out, matrix, MatRef::new(vectors, matrix.cols(), D));
-        out
+        let mut sums = Words::zeroed(vector_words::<Words64<D>>(matrix.cols()));
+        GaloisRing::<D>::add_weighted(&mut sums, matrix, challenges);
+        sums
     });
     Shared { first, second }
 }
@@ -43,33 +45,34 @@ impl MatrixProduct<'_> {
     pub fn claim<const D: usize>(&self, challenges: &mut Challenges) -> Claim {
         let [x, y, z] = self.operands;
         let [rows, cols] = z.shape;
-        let left = embed_all::<D>(&challenges.next::<Words64<D>>(rows));
-        let right = challenges.next::<Words64<D>>(cols);
-        // An element of the extension is a row of D words: (l X) as X^T l, for all words at once.
-        let x = times::<D>(views(x, self.transposed[0]).map(MatRef::t), &left);
-        let y = times::<D>(views(y, self.transposed[1]), &embed_all::<D>(&right));
-        let mut z = times::<D>(views(z, false).map(MatRef::t), &left);
+        let left = challenges.next::<Words64<D>>(rows);
+        let mut right = challenges.next::<Words64<D>>(cols);
+        let (x, y) = (views(x, self.transposed[0]), views(y, self.transposed[1]));
+        let elements = x[0].cols();
+        let x = weighted_rows::<D>(x, &left);
+        let y = weighted_rows::<D>(y.map(MatRef::t), &right);
+        let mut z = weighted_rows::<D>(views(z, false), &left);
+        right.resize(z.first.len() / D, 0);
         z.update(|z| {
             <Words64<D>>::mul_challenges(z, &right);
             let mut sum = Words::zeroed(D);
-            z.chunks_exact(D).for_each(|element| <Words64<D>>::add(&mut sum, element));
+            let elements = <Words64<D>>::list(z, cols);
+            elements.chunks_exact(D).for_each(|element| <Words64<D>>::add(&mut sum, element));
             *z = sum;
         });
-        Claim { x, y, z }
+        Claim { x, y, z, elements }
     }
 }
 
 impl Claim {
-    /// Adds another claim times a challenge, its vectors from element `start` on.
+    /// Adds another claim times a challenge, its vectors from word `start` on, where there are
+    /// zeros.
     pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
-        let words = start * A::WIDTH..start * A::WIDTH + other.x.first.len();
-        self.x.combine(&other.x, |x, other| {
-            x[words.clone()].copy_from_slice(other);
-            A::mul_challenges(&mut x[words.clone()], &vec![factor; other.len() / A::WIDTH]);
-        });
+        let words = start..start + other.x.first.len();
+        self.x.combine(&other.x, |x, other| A::fold(&mut x[words.clone()], other, factor));
         self.y.combine(&other.y, |y, other| y[words.clone()].copy_from_slice(other));
         let mut z = other.z.clone();
-        z.update(|z| A::mul_challenges(z, &[factor]));
+        z.update(|z| *z = A::mul(z, &A::embed(factor)).into());
         self.z.combine(&z, A::add);
     }
 }

@@ -48,7 +48,7 @@ pub const DEGREE: usize = 48;
 ///
 /// # Cost
 /// About `14 + log2 n` rounds for `n` products; traffic grows with `log n` beyond a share
-/// of at most 5% of that of the products.
+/// of at most an eighth of that of the products.
 ///
 /// # Security
 /// If any recorded product is wrong, the honest parties abort, but for a probability of

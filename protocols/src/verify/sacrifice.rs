@@ -40,7 +40,7 @@ pub async fn sacrifice<A: Algebra, S: Security>(
     claim: Claim,
     width: u32,
 ) -> Result<Opening> {
-    let Claim { mut x, mut y, z } = claim;
+    let Claim { mut x, mut y, z, .. } = claim;
     for vector in [&mut x, &mut y] {
         if vector.first.is_empty() {
             *vector = Shared::zeroed(A::WIDTH);
@@ -56,15 +56,15 @@ pub async fn sacrifice<A: Algebra, S: Security>(
     };
     let (along_x, along_y) = (difference(&x, &a), difference(&y, &b));
     let local = [
-        Shared::local_dot::<A>(a.views(), b.views()),
-        Shared::local_dot::<A>(along_x.views(), along_y.views()),
+        Shared::local_product::<A>(a.views(), b.views()),
+        Shared::local_product::<A>(along_x.views(), along_y.views()),
     ];
     let computed = A::reshare(&ctx.step("triple"), local.concat().into()).await?;
     // Step 2: everything at a random point.
     let r = coins.toss().await.next_unit::<A>();
     let product = grid::evaluate::<A>(Shared::concat(&[z, computed]), &[r]);
-    x.combine(&a, |x, a| A::fold(x, a, r));
-    y.combine(&b, |y, b| A::fold(y, b, r));
+    x.combine(&a, |x, a| grid::line::<A>(x, a, &A::embed(r)));
+    y.combine(&b, |y, b| grid::line::<A>(y, b, &A::embed(r)));
     Ok(Opening { shares: Shared::concat(&[x, y, product]), holds: holds::<A>, width })
 }
 

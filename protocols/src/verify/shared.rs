@@ -63,11 +63,13 @@ impl Shared {
         (Shared::of(first.0, second.0), Shared::of(first.1, second.1))
     }
 
-    /// The local part of the inner product of two vectors.
-    pub fn local_dot<A: Algebra>(x: [&[u64]; 2], y: [&[u64]; 2]) -> Vec<u64> {
+    /// The local part of the product of two elements.
+    pub fn local_product<A: Algebra>(x: [&[u64]; 2], y: [&[u64]; 2]) -> Vec<u64> {
         let mut sum = Words::from(y[0].to_vec());
         A::add(&mut sum, y[1]);
         // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-        A::dot(&[[x[0], &sum], [x[1], y[0]]])
+        let mut product = A::mul(x[0], &sum);
+        A::add(&mut product, &A::mul(x[1], y[0]));
+        product
     }
 }

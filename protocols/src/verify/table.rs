@@ -6,7 +6,7 @@
 //! compute the other values on the grid, and go on with `p(r)` at a random point: the
 //! inner product of `c_b X_b(r)` and `Y_b(r)`, one element of the extension a column.
 
-use super::algebra::Algebra;
+use super::algebra::{Algebra, vector_words};
 use super::compress::Claim;
 use super::grid::{self, Known};
 use super::shared::Shared;
@@ -40,19 +40,16 @@ pub struct Table<'a> {
 }
 
 /// Base words of each row that are multiplied in one go.
-const BLOCK: usize = 128;
-
-/// The most variables of a table.
-const MAX_VARIABLES: usize = 5;
+const BLOCK: usize = 64;
 
 /// How many times the values on the grid may be sent for one word of each product: it
-/// bounds what the first fold adds to the traffic of the products by 5%.
-const GRID_SHARE: usize = 20;
+/// bounds what the first fold adds to the traffic of products by an eighth.
+const GRID_SHARE: usize = 8;
 
 /// Variables of a table of `words` products.
 fn variables_for<A: Algebra>(words: usize) -> usize {
     let affordable = |v: &usize| grid::points(*v) * A::WIDTH * GRID_SHARE <= words;
-    (1..=MAX_VARIABLES).rev().find(affordable).unwrap_or(0)
+    (1..=grid::MAX_VARIABLES).rev().find(affordable).unwrap_or(0)
 }
 
 impl<'a> Table<'a> {
@@ -60,7 +57,7 @@ impl<'a> Table<'a> {
     pub fn consecutive<A: Algebra>(factors: Vec<Factors<'a>>) -> Table<'a> {
         let total = factors.iter().map(|f| f.x[0].len()).sum();
         let variables = variables_for::<A>(total);
-        let columns = total.div_ceil(1 << variables);
+        let columns = total.div_ceil(1 << variables).next_multiple_of(A::GROUP);
         let mut rows: Vec<Vec<Piece>> = (0..1 << variables).map(|_| Vec::new()).collect();
         let mut at = 0;
         for (source, f) in factors.iter().enumerate() {
@@ -95,7 +92,7 @@ impl<'a> Table<'a> {
             }
             column += part;
         }
-        Table { factors, rows, columns: column, variables }
+        Table { factors, rows, columns: column.next_multiple_of(A::GROUP), variables }
     }
 
     /// Base words in a row.
@@ -148,7 +145,7 @@ impl<'a> Table<'a> {
 
     /// The claimed products of each row, weighted by the challenges of the columns.
     pub fn corners<A: Algebra>(&self, challenges: &[u64]) -> Known {
-        let mut sums = Shared::zeroed(self.rows.len() * A::WIDTH);
+        let mut sums = Shared::zeroed(vector_words::<A>(self.rows.len()));
         let mut block = Words::zeroed(self.block_size());
         for columns in self.blocks() {
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
@@ -158,36 +155,28 @@ impl<'a> Table<'a> {
                 A::weigh(sums, block, challenges);
             }
         }
+        sums.update(|sums| *sums = A::list(sums, self.rows.len()));
         Known::Corners(sums)
     }
 
-    /// The local parts of the products at some points of the grid.
+    /// The local parts of the products at some points of the grid: a list.
     pub fn grid_products<A: Algebra>(&self, challenges: &[u64], points: &[usize]) -> Words {
-        let mut sums = Words::zeroed(points.len() * A::WIDTH);
-        let columns = self.columns.min(BLOCK);
-        let mut grids = [(); 4].map(|()| Words::zeroed(grid::points(self.variables) * columns));
-        let mut products = Words::zeroed(points.len() * columns);
+        let mut sums = Words::zeroed(vector_words::<A>(points.len()));
+        let mut blocks = [(); 4].map(|()| Words::zeroed(self.block_size()));
+        let mut products = Words::zeroed(points.len() * self.columns.min(BLOCK));
         for columns in self.blocks() {
-            let len = columns.len();
-            let size = grid::points(self.variables) * len;
-            let [x0, x1, y0, y1] = &mut grids;
-            self.gather(&mut x0[..size], &columns, |f| f.x[0]);
-            self.gather(&mut x1[..size], &columns, |f| f.x[1]);
-            self.gather(&mut y0[..size], &columns, |f| f.y[0]);
-            self.gather(&mut y1[..size], &columns, |f| f.y[1]);
-            for grid in &mut grids {
-                grid::expand::<A>(&mut grid[..size], self.variables);
-            }
-            let [x0, x1, y0, y1] = &grids;
-            for (point, out) in points.iter().zip(products.chunks_exact_mut(len)) {
-                let at = point * len..(point + 1) * len;
-                let (x, y) = ([&x0[at.clone()], &x1[at.clone()]], [&y0[at.clone()], &y1[at]]);
-                A::products(out, x, y);
-            }
+            let size = self.rows.len() * columns.len();
+            let [x0, x1, y0, y1] = blocks.each_mut().map(|block| &mut block[..size]);
+            self.gather(x0, &columns, |f| f.x[0]);
+            self.gather(x1, &columns, |f| f.x[1]);
+            self.gather(y0, &columns, |f| f.y[0]);
+            self.gather(y1, &columns, |f| f.y[1]);
+            let products = &mut products[..points.len() * columns.len()];
+            A::grid_products(products, points, self.rows.len(), [x0, x1], [y0, y1]);
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            A::weigh(&mut sums, &products[..points.len() * len], challenges);
+            A::weigh(&mut sums, products, challenges);
         }
-        sums
+        A::list(&sums, points.len())
     }
 
     /// Elements of the extension that the table becomes.
@@ -206,7 +195,7 @@ impl<'a> Table<'a> {
         (at, factor): (&[u64], u64),
     ) {
         let mut z = grid::evaluate::<A>(values, at);
-        z.update(|z| A::mul_challenges(z, &[factor]));
+        z.update(|z| *z = A::mul(z, &A::embed(factor)).into());
         claim.z.combine(&z, A::add);
         let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
         let mut block = Words::zeroed(self.block_size());

@@ -80,7 +80,13 @@ impl<'a> MatRef<'a> {
     }
 
     /// The `rows` x `cols` part whose top left element is at (`row`, `col`).
-    pub(super) fn block(&self, row: usize, rows: usize, col: usize, cols: usize) -> MatRef<'a> {
+    pub(in crate::ring) fn block(
+        &self,
+        row: usize,
+        rows: usize,
+        col: usize,
+        cols: usize,
+    ) -> MatRef<'a> {
         debug_assert!(row + rows <= self.rows && col + cols <= self.cols);
         let start = (row * self.down + col * self.right).min(self.data.len());
         MatRef { data: &self.data[start..], rows, cols, ..*self }

@@ -13,7 +13,7 @@ pub(super) const GROUP: usize = 8;
 /// Cuts the columns of `block` into panels of `WIDTH` and copies each row of a
 /// panel to the front of the next `step` of its `panel_words` words. What the
 /// block does not fill is left as it is.
-pub(super) fn pack<const WIDTH: usize>(
+pub(in crate::ring) fn pack<const WIDTH: usize>(
     level: Level,
     panels: &mut [u64],
     panel_words: usize,

@@ -1,0 +1,119 @@
+//! Products of polynomials, eight pairs at a time, by Karatsuba's method.
+//!
+//! A polynomial of `D` coefficients is cut in halves, each half again and so on. So it is
+//! a multilinear polynomial in the powers of `X` that separate them, with the parts as
+//! coefficients, and a product takes `3^levels` products of parts ([`expand`]) instead of
+//! `4^levels`. To put these together is linear: sums of products are added up before.
+
+use super::super::grid::{corner_point, expand_octets};
+use super::super::lanes::{Octet, Simd};
+use super::GaloisRing;
+
+/// Octets of all sums of products of parts, at most.
+pub(super) const MAX_SUMS: usize = 27 * 12;
+/// Octets of the values of a factor, at most.
+pub(super) const MAX_VALUES: usize = 27 * 6;
+
+impl<const D: usize> GaloisRing<D> {
+    /// How many times a polynomial is cut in halves.
+    const LEVELS: usize = match D {
+        48 => 3,
+        _ => 0,
+    };
+    /// Coefficients of a part.
+    const PART: usize = D >> Self::LEVELS;
+    /// Products of parts.
+    const PARTS: usize = 3usize.pow(Self::LEVELS as u32);
+    /// Octets of all sums of products of parts: `2 PART` each, of which the last is zero, so
+    /// that the sums of two parts side by side are a sum of twice the length.
+    pub(super) const SUMS: usize = Self::PARTS * 2 * Self::PART;
+
+    /// The values of eight polynomials whose products take the place of theirs.
+    #[inline(always)]
+    pub(super) fn evaluate<S: Simd>(simd: S, values: &mut [Octet; MAX_VALUES], x: &[Octet]) {
+        for (corner, part) in x[..D].chunks_exact(Self::PART).enumerate() {
+            let values = &mut values[corner_point(corner) * Self::PART..][..Self::PART];
+            for (value, x) in values.iter_mut().zip(part) {
+                simd.store(value, simd.load(x));
+            }
+        }
+        expand_octets(simd, &mut values[..Self::PARTS * Self::PART], Self::LEVELS);
+    }
+
+    /// Adds the products of values to sums of such, or overwrites these.
+    #[inline(always)]
+    pub(super) fn multiply<S: Simd, const ADD: bool>(
+        simd: S,
+        sums: &mut [Octet],
+        x: &[Octet; MAX_VALUES],
+        y: &[Octet; MAX_VALUES],
+    ) {
+        let sums = sums.chunks_exact_mut(2 * Self::PART);
+        let (x, y) = (x.chunks_exact(Self::PART), y.chunks_exact(Self::PART));
+        for ((sums, x), y) in sums.zip(x).zip(y) {
+            match D {
+                48 => multiply::<S, ADD, 6, 12>(simd, sums, x, y),
+                _ => multiply::<S, ADD, 4, 8>(simd, sums, x, y),
+            }
+        }
+    }
+
+    /// Puts eight polynomials modulo `h` together from sums of products of their values, in
+    /// place: they are the first `D` octets.
+    #[inline(always)]
+    pub(super) fn assemble<S: Simd>(simd: S, sums: &mut [Octet]) {
+        let (mut part, mut stride) = (Self::PART, 2 * Self::PART);
+        while part < D {
+            let len = 2 * part;
+            for node in sums[..Self::SUMS].chunks_exact_mut(3 * stride) {
+                // One after the other come the products of lower parts, of upper parts, and of
+                // the differences.
+                let (product, differences) = node.split_at_mut(2 * stride);
+                product.copy_within(stride..stride + len, len);
+                for i in 0..len {
+                    let both = simd.add(simd.load(&product[i]), simd.load(&product[len + i]));
+                    let middle = simd.sub(both, simd.load(&differences[i]));
+                    simd.store(&mut differences[i], middle);
+                }
+                for (to, middle) in product[part..].iter_mut().zip(&differences[..len]) {
+                    simd.store(to, simd.add(simd.load(to), simd.load(middle)));
+                }
+            }
+            part *= 2;
+            stride *= 3;
+        }
+        Self::reduce_octets(simd, sums);
+    }
+
+    /// Reduces eight polynomials of `2 D - 1` coefficients.
+    #[inline(always)]
+    pub(super) fn reduce_octets<S: Simd>(simd: S, product: &mut [Octet]) {
+        Self::reduce(product, |to, over| {
+            simd.store(to, simd.sub(simd.load(to), simd.load(over)));
+        });
+    }
+}
+
+/// Overwrites `sums` with the product of two polynomials of `N` coefficients, or adds it;
+/// `M = 2 N`.
+#[inline(always)]
+fn multiply<S: Simd, const ADD: bool, const N: usize, const M: usize>(
+    simd: S,
+    sums: &mut [Octet],
+    x: &[Octet],
+    y: &[Octet],
+) {
+    let zero = simd.splat(0);
+    let mut product: [S::Vector; M] =
+        std::array::from_fn(|k| if ADD { simd.load(&sums[k]) } else { zero });
+    let y: [S::Vector; N] = std::array::from_fn(|j| simd.load(&y[j]));
+    for i in 0..N {
+        let x = simd.load(&x[i]);
+        for j in 0..N {
+            product[i + j] = simd.add(product[i + j], simd.mul(x, y[j]));
+        }
+    }
+    for (sum, product) in sums.iter_mut().zip(&product) {
+        simd.store(sum, *product);
+    }
+}

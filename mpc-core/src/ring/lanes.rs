@@ -1,0 +1,197 @@
+//! Eight words side by side: what one instruction of the widest kind works on.
+//!
+//! Kernels whose vectors must stay in registers are written once, over [`Simd`], and
+//! compiled for each set of instructions by [`vectorised`].
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+/// Words in an octet.
+pub const LANES: usize = 8;
+
+/// Eight words in memory, one a lane.
+pub(super) type Octet = [u64; LANES];
+
+/// Eight zeros.
+pub(super) const ZERO: Octet = [0; LANES];
+
+/// Room for octets that fall into cache lines of their own.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Aligned<T>(pub(super) T);
+
+/// Instructions that work on eight words at once; having a value of the type proves that
+/// the processor has them.
+pub(super) trait Simd: Copy {
+    /// Eight words in registers.
+    type Vector: Copy;
+    /// Reads an octet.
+    fn load(self, octet: &Octet) -> Self::Vector;
+    /// Overwrites an octet.
+    fn store(self, octet: &mut Octet, x: Self::Vector);
+    /// The same word in all lanes.
+    fn splat(self, word: u64) -> Self::Vector;
+    /// `x + y`.
+    fn add(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x - y`.
+    fn sub(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x * y`.
+    fn mul(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x ^ y`.
+    fn xor(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x & y`.
+    fn and(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+}
+
+/// What every processor has.
+#[derive(Clone, Copy)]
+pub(super) struct Plain;
+
+impl Simd for Plain {
+    type Vector = Octet;
+
+    #[inline(always)]
+    fn load(self, octet: &Octet) -> Octet {
+        *octet
+    }
+
+    #[inline(always)]
+    fn store(self, octet: &mut Octet, x: Octet) {
+        *octet = x;
+    }
+
+    #[inline(always)]
+    fn splat(self, word: u64) -> Octet {
+        [word; LANES]
+    }
+
+    #[inline(always)]
+    fn add(self, x: Octet, y: Octet) -> Octet {
+        std::array::from_fn(|lane| x[lane].wrapping_add(y[lane]))
+    }
+
+    #[inline(always)]
+    fn sub(self, x: Octet, y: Octet) -> Octet {
+        std::array::from_fn(|lane| x[lane].wrapping_sub(y[lane]))
+    }
+
+    #[inline(always)]
+    fn mul(self, x: Octet, y: Octet) -> Octet {
+        std::array::from_fn(|lane| x[lane].wrapping_mul(y[lane]))
+    }
+
+    #[inline(always)]
+    fn xor(self, x: Octet, y: Octet) -> Octet {
+        std::array::from_fn(|lane| x[lane] ^ y[lane])
+    }
+
+    #[inline(always)]
+    fn and(self, x: Octet, y: Octet) -> Octet {
+        std::array::from_fn(|lane| x[lane] & y[lane])
+    }
+}
+
+/// The octets of a slice whose length is a multiple of eight.
+#[inline(always)]
+pub(super) fn octets(words: &[u64]) -> &[Octet] {
+    words.as_chunks().0
+}
+
+/// The octets of a slice whose length is a multiple of eight.
+#[inline(always)]
+pub(super) fn octets_mut(words: &mut [u64]) -> &mut [Octet] {
+    words.as_chunks_mut().0
+}
+
+/// Overwrites secrets with zeros, even if nothing reads them again.
+pub(super) fn wipe(secrets: &mut [Octet]) {
+    secrets.fill(ZERO);
+    zeroize::optimization_barrier(secrets);
+}
+
+/// Defines a function that is compiled once for each [`Simd`]; a level becomes its first
+/// parameter, and the body gets the instructions under the given name.
+macro_rules! vectorised {
+    (
+        $(#[$meta:meta])*
+        fn $name:ident $(<const $param:ident: usize>)? ($simd:ident, $($arg:ident: $ty:ty),* $(,)?)
+        $body:block
+    ) => {
+        $(#[$meta])*
+        fn $name $(<const $param: usize>)? (level: $crate::ring::simd::Level, $($arg: $ty),*) {
+            use $crate::ring::lanes::{Plain, Simd};
+            #[cfg(target_arch = "x86_64")]
+            use $crate::ring::lanes::{Avx2, Avx512};
+
+            #[inline(always)]
+            fn any<S: Simd, $(const $param: usize)?>($simd: S, $($arg: $ty),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2 $(<const $param: usize>)? (simd: Avx2, $($arg: $ty),*) {
+                any::<Avx2, $($param)?>(simd, $($arg),*);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512 $(<const $param: usize>)? (simd: Avx512, $($arg: $ty),*) {
+                any::<Avx512, $($param)?>(simd, $($arg),*);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            if let Some(simd) = Avx512::new(level) {
+                // SAFETY: the value exists only on processors that have the instructions.
+                return unsafe { avx512 $(::<$param>)? (simd, $($arg),*) };
+            }
+            #[cfg(target_arch = "x86_64")]
+            if let Some(simd) = Avx2::new(level) {
+                // SAFETY: as above.
+                return unsafe { avx2 $(::<$param>)? (simd, $($arg),*) };
+            }
+            any::<Plain, $($param)?>(Plain, $($arg),*);
+        }
+    };
+}
+pub(crate) use vectorised;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::simd::Level;
+    use proptest::prelude::*;
+
+    vectorised! {
+        fn all_operations(simd, out: &mut [Octet; 5], x: &Octet, y: &Octet) {
+            let (x, y) = (simd.load(x), simd.load(y));
+            let results = [
+                simd.add(x, y), simd.sub(x, y), simd.mul(x, y), simd.xor(x, y), simd.and(x, y),
+            ];
+            for (out, result) in out.iter_mut().zip(results) {
+                simd.store(out, simd.add(result, simd.splat(1)));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn all_processors_agree(x: Octet, y: Octet) {
+            let mut expected = [ZERO; 5];
+            for lane in 0..LANES {
+                let (x, y) = (x[lane], y[lane]);
+                let results =
+                    [x.wrapping_add(y), x.wrapping_sub(y), x.wrapping_mul(y), x ^ y, x & y];
+                for (expected, result) in expected.iter_mut().zip(results) {
+                    expected[lane] = result.wrapping_add(1);
+                }
+            }
+            for level in Level::available() {
+                let mut out = [ZERO; 5];
+                all_operations(level, &mut out, &x, &y);
+                prop_assert_eq!(out, expected);
+            }
+        }
+    }
+}
