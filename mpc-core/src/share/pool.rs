@@ -1,72 +1,63 @@
-//! Buffers that wait to be used again.
+//! Wiped buffers that wait for their next use, a stock for each thread.
 //!
-//! A batch of training needs the buffers of the one before. To hand them back to the
-//! operating system would mean to have every page cleared once more at its next use, which
-//! takes longer than most of what is computed on it. What waits here has been wiped.
+//! A large buffer that is freed goes back to the system, and the next one is paged in
+//! word by word: in a protocol, which makes and drops buffers again and again, that costs
+//! as much as the arithmetic. What is kept here is all zero, so a buffer of zeros is had
+//! without writing any.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-/// Words of the smallest buffer that is kept (512 KiB): smaller ones the allocator keeps by
-/// itself.
-const SMALLEST: usize = 1 << 16;
+/// Binary logarithm of the shortest buffer that is kept, in words: below, the allocator is
+/// quick enough.
+const SHORTEST: u32 = 9;
+/// The same of the longest: 8 MiB.
+const LONGEST: u32 = 20;
+/// Words that a thread keeps at most: 64 MiB.
+const CAPACITY: usize = 1 << 23;
 
-/// Most words that a thread keeps: 256 MiB.
-const MOST: usize = 1 << 25;
-
-/// The buffers of one thread, by capacity.
+/// The buffers that a thread keeps: those of `2^k` words at `k - SHORTEST`.
 #[derive(Default)]
 struct Pool {
-    buffers: BTreeMap<usize, Vec<Vec<u64>>>,
+    buffers: [Vec<Vec<u64>>; (LONGEST - SHORTEST + 1) as usize],
     words: usize,
-}
-
-impl Pool {
-    /// A buffer for `len` words of which at most half is unused.
-    fn take(&mut self, len: usize) -> Option<Vec<u64>> {
-        let (&capacity, buffers) = self.buffers.range_mut(len..=2 * len).next()?;
-        let buffer = buffers.pop();
-        if buffers.is_empty() {
-            self.buffers.remove(&capacity);
-        }
-        self.words -= capacity;
-        buffer
-    }
-
-    fn put(&mut self, buffer: Vec<u64>) {
-        let capacity = buffer.capacity();
-        if self.words + capacity <= MOST {
-            self.words += capacity;
-            self.buffers.entry(capacity).or_default().push(buffer);
-        }
-    }
 }
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// A buffer of `len` zeros.
-pub(super) fn zeroed(len: usize) -> Vec<u64> {
-    if len < SMALLEST {
-        return vec![0; len];
-    }
-    match POOL.with_borrow_mut(|pool| pool.take(len)) {
-        // What it held was wiped, and need not be written again.
-        Some(mut buffer) => {
-            buffer.resize(len, 0);
-            buffer
-        }
-        None => vec![0; len],
-    }
+/// The binary logarithm of the size in which `len` words are kept, if they are.
+fn size_of(len: usize) -> Option<u32> {
+    let size = len.checked_next_power_of_two()?.trailing_zeros();
+    (SHORTEST..=LONGEST).contains(&size).then_some(size)
 }
 
-/// Keeps a buffer that holds zeros alone.
+/// `len` zeros, and perhaps some more.
+pub(super) fn take(len: usize) -> Vec<u64> {
+    let Some(size) = size_of(len) else { return vec![0; len] };
+    let kept = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let buffer = pool.buffers[(size - SHORTEST) as usize].pop()?;
+        pool.words -= buffer.len();
+        Some(buffer)
+    });
+    // At the end of a thread nothing is kept any more. Zeros from the system are not
+    // paged in before they are used, so it does no harm if there are too many.
+    kept.ok().flatten().unwrap_or_else(|| vec![0; 1 << size])
+}
+
+/// Keeps a buffer, which must be all zero, if it is of a size that is kept.
 pub(super) fn keep(buffer: Vec<u64>) {
-    if buffer.capacity() >= SMALLEST {
-        // A thread that is ending keeps nothing.
-        let _ = POOL.try_with(|pool| pool.borrow_mut().put(buffer));
-    }
+    let len = buffer.len();
+    let Some(size) = size_of(len).filter(|_| len.is_power_of_two()) else { return };
+    // At the end of a thread nothing is kept any more.
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        if pool.words + len <= CAPACITY {
+            pool.words += len;
+            pool.buffers[(size - SHORTEST) as usize].push(buffer);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -74,22 +65,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_that_was_kept_is_taken_once() {
-        let buffer = zeroed(SMALLEST + 1);
-        let address = buffer.as_ptr();
-        keep(buffer);
-        let (again, other) = (zeroed(SMALLEST), zeroed(SMALLEST));
-        assert_eq!((again.as_ptr(), &again[..]), (address, &[0; SMALLEST][..]));
-        assert_ne!(other.as_ptr(), address);
+    fn what_is_kept_has_a_limit() {
+        let longest = 1 << LONGEST;
+        let fill: Vec<Vec<u64>> = (0..2 * CAPACITY / longest).map(|_| vec![0; longest]).collect();
+        fill.into_iter().for_each(keep);
+        assert_eq!(POOL.with(|pool| pool.borrow().words), CAPACITY);
+        assert_eq!(take(longest).len(), longest);
+        assert_eq!(POOL.with(|pool| pool.borrow().words), CAPACITY - longest);
     }
 
     #[test]
-    fn what_is_too_large_is_left() {
-        let buffer = zeroed(3 * SMALLEST);
-        let address = buffer.as_ptr();
-        keep(buffer);
-        let (small, large) = (zeroed(SMALLEST), zeroed(2 * SMALLEST));
-        assert_ne!(small.as_ptr(), address);
-        assert_eq!(large.as_ptr(), address);
+    fn short_and_very_long_buffers_are_as_long_as_asked() {
+        for len in [0, 1, 255, (1 << LONGEST) + 1] {
+            assert_eq!(take(len).len(), len);
+        }
+        for len in [257, 512, 513, 100_000, 1 << LONGEST] {
+            assert_eq!(take(len).len(), len.next_power_of_two());
+        }
     }
 }

@@ -5,52 +5,128 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// A buffer of secret words: wiped when dropped, never printed.
-#[derive(Clone, Default)]
-pub struct Words(Vec<u64>);
+///
+/// Buffers of some size are kept for later ones of the same thread, so that a computation
+/// which repeats itself does not go to the system for memory.
+#[derive(Default)]
+pub struct Words {
+    /// Zero from `len` on.
+    buffer: Vec<u64>,
+    len: usize,
+}
 
 impl Words {
     /// `len` words, all zero.
     pub fn zeroed(len: usize) -> Words {
-        Words(pool::zeroed(len))
+        Words { buffer: pool::take(len), len }
+    }
+}
+
+impl Clone for Words {
+    fn clone(&self) -> Words {
+        let mut clone = Words::zeroed(self.len);
+        clone.copy_from_slice(self);
+        clone
     }
 }
 
 impl From<Vec<u64>> for Words {
-    fn from(words: Vec<u64>) -> Words {
-        Words(words)
+    fn from(buffer: Vec<u64>) -> Words {
+        let len = buffer.len();
+        Words { buffer, len }
     }
 }
 
 impl FromIterator<u64> for Words {
     fn from_iter<I: IntoIterator<Item = u64>>(words: I) -> Words {
-        Words(words.into_iter().collect())
+        let mut from = words.into_iter();
+        let mut words = Words::zeroed(from.size_hint().0);
+        for (word, from) in words.iter_mut().zip(from.by_ref()) {
+            *word = from;
+        }
+        // More than were announced come one by one; what is outgrown is wiped.
+        for word in from {
+            if words.len == words.buffer.len() {
+                let mut larger = Words::zeroed((2 * words.len).max(16));
+                larger[..words.len].copy_from_slice(&words);
+                larger.len = words.len;
+                words = larger;
+            }
+            words.buffer[words.len] = word;
+            words.len += 1;
+        }
+        words
     }
 }
 
 impl Deref for Words {
     type Target = [u64];
     fn deref(&self) -> &[u64] {
-        &self.0
+        &self.buffer[..self.len]
     }
 }
 
 impl DerefMut for Words {
     fn deref_mut(&mut self) -> &mut [u64] {
-        &mut self.0
+        &mut self.buffer[..self.len]
     }
 }
 
 impl Drop for Words {
     fn drop(&mut self) {
         // A plain fill is a fast memset; the barrier keeps it from being optimised away.
-        self.0.fill(0);
-        zeroize::optimization_barrier(self.0.as_slice());
-        pool::keep(std::mem::take(&mut self.0));
+        self.fill(0);
+        zeroize::optimization_barrier(self.buffer.as_slice());
+        pool::keep(std::mem::take(&mut self.buffer));
     }
 }
 
 impl fmt::Debug for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Words({} secret)", self.0.len())
+        write!(f, "Words({} secret)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough to be kept.
+    const LEN: usize = 10_000;
+
+    #[test]
+    fn a_buffer_that_was_used_before_is_zero() {
+        let mut used = Words::zeroed(LEN);
+        used.fill(u64::MAX);
+        let place = used.as_ptr();
+        drop(used);
+        for len in [LEN, LEN - 1] {
+            let words = Words::zeroed(len);
+            assert_eq!(words.as_ptr(), place, "it is the same buffer");
+            assert_eq!(words.len(), len);
+            assert!(words.buffer.iter().all(|&word| word == 0));
+        }
+    }
+
+    #[test]
+    fn words_are_collected_whatever_their_number_was_said_to_be() {
+        for count in [0, 1, 15, 16, 17, 1000, LEN] {
+            let known: Words = (0..count as u64).collect();
+            let unknown: Words = (0..count as u64).filter(|_| true).collect();
+            let expected: Vec<u64> = (0..count as u64).collect();
+            assert_eq!((&known[..], &unknown[..]), (&expected[..], &expected[..]));
+        }
+        let short: Words = (0..LEN as u64).filter(|word| word % 2 == 0).collect();
+        assert_eq!(short.len(), LEN / 2);
+        assert!(short.buffer[short.len..].iter().all(|&word| word == 0));
+    }
+
+    #[test]
+    fn a_clone_has_a_buffer_of_its_own() {
+        let words: Words = (0..LEN as u64).collect();
+        let mut clone = words.clone();
+        clone[0] = 7;
+        assert_eq!((words[0], clone[0]), (0, 7));
+        assert_eq!(words[1..], clone[1..]);
     }
 }
