@@ -2,16 +2,19 @@
 //! data are, so one dry run of a batch tells.
 
 use crate::blueprint::Blueprint;
-use crate::engine::Mpc;
+use crate::engine::{Blocks, Mpc};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::seed::Seed;
+use mpc_core::ctx::Ctx;
 use mpc_core::dry::dry_run;
 use mpc_core::error::{Error, Result};
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed};
-use protocols::beaver::stock::{Counter, Needs};
+use mpc_core::triples::TripleSource;
+use protocols::beaver::stock::{Block, Counter, Needs};
+use std::cell::RefCell;
 
 /// The triples for all batches of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,4 +72,42 @@ fn batch_needs<S: Security>(
         network.trained(&engine, features, &labels, rows).await.map(|_| ())
     })?;
     Ok(counter.needs())
+}
+
+/// Blocks made in the session that uses them up, kept in memory: for measurements and
+/// tests, where nothing is stored.
+pub struct FreshBlocks(Vec<(BatchNeeds, RefCell<Vec<Block>>)>);
+
+impl FreshBlocks {
+    /// Makes all blocks that a training needs.
+    ///
+    /// # Errors
+    /// Those of [`Block::make`].
+    pub async fn make<S: Security>(ctx: &Ctx<S>, needs: Vec<BatchNeeds>) -> Result<FreshBlocks> {
+        let mut fresh = Vec::with_capacity(needs.len());
+        for needs in needs {
+            let mut blocks = Vec::new();
+            for _ in 0..needs.batches {
+                blocks.push(Block::make(&ctx.step("block"), &needs.needs).await?);
+            }
+            fresh.push((needs, RefCell::new(blocks)));
+        }
+        Ok(FreshBlocks(fresh))
+    }
+
+    /// How many blocks have not been used.
+    pub fn left_over(&self) -> usize {
+        self.0.iter().map(|(_, blocks)| blocks.borrow().len()).sum()
+    }
+}
+
+impl Blocks for FreshBlocks {
+    fn next(&self, rows: usize) -> Result<Box<dyn TripleSource>> {
+        let of_size = self.0.iter().find(|(needs, _)| needs.rows == rows);
+        let block = of_size.and_then(|(needs, blocks)| Some((needs, blocks.borrow_mut().pop()?)));
+        let (needs, block) = block.ok_or_else(|| {
+            Error::Triples(format!("no block for a batch of {rows} rows is left"))
+        })?;
+        Ok(Box::new(block.into_triples(&needs.needs)?))
+    }
 }

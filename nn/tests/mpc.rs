@@ -1,23 +1,18 @@
 //! Training on shares against the same training in plain fixed point.
 
-use mpc_core::ctx::Ctx;
-use mpc_core::error::Result;
 use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Fixed, fixed_word};
 use mpc_core::testing::{deal, reconstruct, run3_with_cost};
-use mpc_core::triples::TripleSource;
 use ndarray::Array2;
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
-use nn::engine::{Blocks, Mpc, Rounding};
+use nn::engine::{Mpc, Rounding};
 use nn::seed::Seed;
 use nn::spec::Spec;
 use nn::train::{DATA_SCALE, Dataset, train};
-use nn::triples::{BatchNeeds, training_needs};
+use nn::triples::{FreshBlocks, training_needs};
 use nn::twin::train_fixed;
-use protocols::beaver::stock::Block;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use std::cell::RefCell;
 use std::rc::Rc;
 
 const ROWS: usize = 90;
@@ -49,37 +44,6 @@ fn two_classes() -> Dataset<Array2<f64>> {
     Dataset { features, labels }
 }
 
-/// Blocks that were made before, full batches and smaller ones.
-struct Made(Vec<(BatchNeeds, RefCell<Vec<Block>>)>);
-
-impl Blocks for Made {
-    fn next(&self, rows: usize) -> Result<Box<dyn TripleSource>> {
-        let made = self.0.iter().find(|(needs, _)| needs.rows == rows);
-        let (needs, blocks) = made.expect("a batch of a size that was foreseen");
-        let block = blocks.borrow_mut().pop().expect("as many batches as were foreseen");
-        Ok(Box::new(block.into_triples(&needs.needs)?))
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        let left: usize = self.0.iter().map(|(_, blocks)| blocks.borrow().len()).sum();
-        assert!(left == 0 || std::thread::panicking(), "{left} blocks are left over");
-    }
-}
-
-async fn make<S: Security>(ctx: &Ctx<S>, needs: Vec<BatchNeeds>) -> Result<Made> {
-    let mut made = Vec::new();
-    for needs in needs {
-        let mut blocks = Vec::new();
-        for _ in 0..needs.batches {
-            blocks.push(Block::make(&ctx.step("block"), &needs.needs).await?);
-        }
-        made.push((needs, RefCell::new(blocks)));
-    }
-    Ok(Made(made))
-}
-
 /// How products are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Multiplication {
@@ -107,12 +71,17 @@ fn on_shares<S: Security>(
         let at = ctx.party().index();
         let data = Dataset { features: features[at].clone(), labels: labels[at].clone() };
         async move {
-            let mut engine = Mpc::new(ctx.step("train"));
-            if multiplication == Multiplication::Beaver {
-                let needs = training_needs::<S>(blueprint, [DATA_SCALE, label_scale])?;
-                engine = engine.with_triples(Rc::new(make(&ctx.step("stock"), needs).await?));
+            let engine = Mpc::new(ctx.step("train"));
+            let seed = Seed::from_number(7);
+            if multiplication == Multiplication::Replicated {
+                return train(&engine, blueprint, data, &seed, &mut ()).await;
             }
-            train(&engine, blueprint, data, &Seed::from_number(7), &mut ()).await
+            let needs = training_needs::<S>(blueprint, [DATA_SCALE, label_scale])?;
+            let blocks = Rc::new(FreshBlocks::make(&ctx.step("stock"), needs).await?);
+            let engine = engine.with_triples(blocks.clone());
+            let model = train(&engine, blueprint, data, &seed, &mut ()).await?;
+            assert_eq!(blocks.left_over(), 0);
+            Ok(model)
         }
     })
     .map(|(model, _)| model);

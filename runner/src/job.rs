@@ -4,6 +4,7 @@
 //! name = "readmission"
 //! receiver = "analyst"
 //! security = "semi-honest"        # the default; or "malicious"
+//! multiplication = "replicated"   # the default; or "beaver", with triples made before
 //! reveal = ["model"]              # the default: nothing else is ever opened
 //!
 //! [data]
@@ -99,6 +100,27 @@ impl Security {
     }
 }
 
+/// How shared values are multiplied within batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Multiplication {
+    /// By re-sharing local products; in the malicious mode they are verified afterwards.
+    #[default]
+    Replicated,
+    /// With triples that `tercet preprocess` has made, and verified, before.
+    Beaver,
+}
+
+impl Multiplication {
+    /// The name in jobs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Multiplication::Replicated => "replicated",
+            Multiplication::Beaver => "beaver",
+        }
+    }
+}
+
 /// What may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,6 +149,7 @@ pub struct Job {
     name: String,
     receiver: Name,
     security: Security,
+    multiplication: Multiplication,
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
     #[serde(flatten)]
@@ -141,6 +164,8 @@ struct Raw {
     receiver: Name,
     #[serde(default)]
     security: Security,
+    #[serde(default)]
+    multiplication: Multiplication,
     #[serde(default = "model_only")]
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
@@ -177,10 +202,10 @@ impl Job {
             origin: origin.to_owned(),
             reason: e.to_string(),
         })?;
-        let Raw { name, receiver, security, reveal, data, model, training, features, precision } =
-            raw;
+        let Raw { name, receiver, security, multiplication, reveal, data, .. } = raw;
+        let Raw { model, training, features, precision, .. } = raw;
         let spec = Spec { model, training, features, precision };
-        let job = Job { name, receiver, security, reveal, data, spec };
+        let job = Job { name, receiver, security, multiplication, reveal, data, spec };
         job.validate()?;
         Ok(job)
     }
@@ -223,6 +248,11 @@ impl Job {
         self.security
     }
 
+    /// How shared values are multiplied.
+    pub fn multiplication(&self) -> Multiplication {
+        self.multiplication
+    }
+
     /// Which submissions are used.
     pub fn data(&self) -> &DataSelection {
         &self.data
@@ -242,6 +272,7 @@ impl Job {
             .text(&self.name)
             .text(self.receiver.as_str())
             .text(self.security.name())
+            .text(self.multiplication.name())
             .list(self.reveal.iter(), |to, reveal| match reveal {
                 Reveal::Model => to.text("model"),
             })

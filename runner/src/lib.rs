@@ -30,6 +30,7 @@ pub mod session;
 pub mod sharefile;
 pub mod store;
 pub mod table;
+pub mod triples;
 pub mod twin;
 
 /// The version of this code and a digest of its sources, compared between the

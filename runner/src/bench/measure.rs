@@ -1,6 +1,7 @@
 //! What one party runs: the task again and again, with a reading after each.
 
 use super::plan::{MATMUL_COLUMNS, MATMUL_DEPTH, Op, Plan, SOFTMAX_CLASSES, Task};
+use crate::job::Multiplication;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::net::Traffic;
@@ -12,6 +13,7 @@ use mpc_core::testing::deal;
 use nn::engine::Mpc;
 use nn::seed::Seed;
 use nn::train::{DATA_SCALE, Dataset, Trainer};
+use nn::triples::{FreshBlocks, training_needs};
 use protocols::mul::{Operand, matmul, mul};
 use protocols::relu::relu;
 use protocols::sigmoid::sigmoid;
@@ -21,6 +23,7 @@ use protocols::trunc::rescale;
 use protocols::verify::verify;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Fractional bits of operands.
@@ -109,7 +112,9 @@ pub(super) async fn repeat<S: Security>(
                 }
             }
         }
-        Task::Train { widths, batch } => bench.train(widths, *batch).await?,
+        Task::Train { widths, batch, multiplication } => {
+            bench.train(widths, *batch, *multiplication).await?;
+        }
     }
     Ok(bench.samples)
 }
@@ -159,7 +164,12 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
     }
 
     /// Repeats an iteration of training; the network goes from one to the next.
-    async fn train(&mut self, widths: &[usize], batch: usize) -> Result<()> {
+    async fn train(
+        &mut self,
+        widths: &[usize],
+        batch: usize,
+        multiplication: Multiplication,
+    ) -> Result<()> {
         let misuse = |e: &dyn std::fmt::Display| Error::Misuse(e.to_string());
         let blueprint = Task::blueprint(widths, batch).map_err(|e| misuse(&e))?;
         let (rows, party) = (blueprint.data().rows, self.ctx.party());
@@ -172,13 +182,25 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
             features: Fixed::new(share_of(party, 1, [rows, inputs], &pixels), DATA_SCALE),
             labels: Fixed::new(share_of(party, 2, [rows, classes], &one_hot), 0),
         };
+        let blocks = match multiplication {
+            Multiplication::Replicated => None,
+            Multiplication::Beaver => {
+                let mut needs = training_needs::<S>(&blueprint, [DATA_SCALE, 0])?;
+                let repetitions = self.plan.warm_up + self.plan.repetitions;
+                needs.iter_mut().for_each(|needs| needs.batches = repetitions as u64);
+                Some(Rc::new(FreshBlocks::make(&self.ctx.step("triples"), needs).await?))
+            }
+        };
         let engine = Mpc::new(self.ctx.step("train"));
         let mut trainer = Trainer::new(&engine, &blueprint, data, &Seed::from_number(1)).await?;
         for repetition in 0..self.plan.warm_up + self.plan.repetitions {
             let first = repetition * batch % rows;
             let numbers: Vec<usize> = (first..first + batch).collect();
             let reading = Reading::take(&self.ctx);
-            let stage = Mpc::new(self.ctx.step(&format!("repetition-{repetition}")));
+            let mut stage = Mpc::new(self.ctx.step(&format!("repetition-{repetition}")));
+            if let Some(blocks) = &blocks {
+                stage = stage.with_triples(blocks.clone());
+            }
             trainer = trainer.batch(&stage, &numbers).await?;
             self.note(repetition, reading);
         }

@@ -1,6 +1,6 @@
 //! What is to be measured.
 
-use crate::job::Security;
+use crate::job::{Multiplication, Security};
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
 use nn::loss::Loss;
 use nn::spec::{
@@ -48,6 +48,8 @@ pub enum Task {
         widths: Vec<usize>,
         /// Rows of a batch.
         batch: usize,
+        /// How it multiplies; triples are made before what is measured.
+        multiplication: Multiplication,
     },
 }
 

@@ -3,6 +3,7 @@
 use super::party::PartyResult;
 use super::plan::{Op, Plan, Task};
 use crate::evaluation::table;
+use crate::job::Multiplication;
 use clap::ValueEnum;
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
@@ -120,9 +121,13 @@ pub fn render(summaries: &[Summary]) -> String {
 fn headline(summary: &Summary) -> String {
     match &summary.task {
         Task::Op { op, n } => format!("{}, {} {}", name(*op), HumanCount(*n as u64), op.unit()),
-        Task::Train { widths, batch } => {
+        Task::Train { widths, batch, multiplication } => {
             let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-            format!("iteration of {}, batch {batch}", widths.join("-"))
+            let triples = match multiplication {
+                Multiplication::Replicated => "",
+                Multiplication::Beaver => ", with triples that were made before",
+            };
+            format!("iteration of {}, batch {batch}{triples}", widths.join("-"))
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::participant::block_on;
 use crate::bench::{self, Op, Plan, Summary, Task};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
-use crate::job::Security;
+use crate::job::{Multiplication, Security};
 use crate::output::Output;
 use clap::{Subcommand, ValueEnum};
 use mpc_core::party::PartyId;
@@ -63,6 +63,7 @@ struct OpArgs {
 #[command(after_help = "\
 Examples:
   tercet bench train
+  tercet bench train --multiplication beaver
   tercet bench train --net mlp:784-128-128-10 --batch 128 --iters 50 --security malicious --json")]
 struct TrainArgs {
     /// A fully connected network with ReLU between its layers: mlp and its widths.
@@ -71,6 +72,9 @@ struct TrainArgs {
     /// Rows of a batch.
     #[arg(long, value_name = "ROWS", default_value = "128", value_parser = positive)]
     batch: usize,
+    /// How shared values are multiplied; triples are made before what is measured.
+    #[arg(long, value_enum, default_value = "replicated")]
+    multiplication: Multiplication,
     #[command(flatten)]
     runs: Runs,
 }
@@ -152,10 +156,10 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             let n = n.unwrap_or_else(|| op.usual_n());
             measure(Task::Op { op, n }, &runs, out)
         }
-        Command::Train(TrainArgs { net: Net(widths), batch, runs }) => {
+        Command::Train(TrainArgs { net: Net(widths), batch, multiplication, runs }) => {
             // Refused here rather than by three processes.
             Task::blueprint(&widths, batch).map_err(Failure::new)?;
-            measure(Task::Train { widths, batch }, &runs, out)
+            measure(Task::Train { widths, batch, multiplication }, &runs, out)
         }
         Command::Party(PartyArgs { index }) => {
             bench::run_party(PartyId::try_from(index).map_err(Failure::new)?, out)

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod evaluate;
+mod following;
 mod init;
 mod inspect;
 mod keygen;
@@ -11,6 +12,7 @@ mod opened;
 mod participant;
 mod party;
 mod predict;
+mod preprocess;
 mod schema;
 mod share;
 mod status;
@@ -54,6 +56,7 @@ enum Command {
     Party(party::Args),
     Submit(submit::Args),
     VerifyReceipt(verify_receipt::Args),
+    Preprocess(preprocess::Args),
     Train(train::Args),
     Model(model::Args),
     Evaluate(evaluate::Args),
@@ -75,6 +78,7 @@ impl Command {
             Command::Party(args) => party::run(args, out),
             Command::Submit(args) => submit::run(args, out),
             Command::VerifyReceipt(args) => verify_receipt::run(args, out),
+            Command::Preprocess(args) => preprocess::run(args, out),
             Command::Train(args) => train::run(args, out),
             Command::Model(args) => model::run(args, out),
             Command::Evaluate(args) => evaluate::run(args, out),

@@ -1,8 +1,9 @@
 //! `tercet train`: train a model on what the members have submitted.
 
-use super::participant::{ParticipantArgs, block_on};
+use super::following::follow;
+use super::participant::ParticipantArgs;
 use super::training_bar::TrainingBar;
-use crate::failure::{EXIT_INTERRUPTED, Failure};
+use crate::failure::Failure;
 use crate::job::Job;
 use crate::output::Output;
 use crate::session::{self, TrainEvent, TrainReport};
@@ -33,7 +34,10 @@ A job file:
   [training]
   epochs = 20
   batch = 32
-  learning_rate = 0.1")]
+  learning_rate = 0.1
+
+With multiplication = \"beaver\" in it, the parties use triples that were made before:
+see tercet preprocess --help.")]
 pub struct Args {
     /// The job file.
     job: PathBuf,
@@ -99,44 +103,13 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         return Err(Failure::new(format!("{} is no member of the consortium", job.receiver()))
             .with_hint("name a member as `receiver` in the job"));
     }
-    let request = session::request(job.to_toml(), schema.to_toml())?;
+    let request = session::training(job.to_toml(), schema.to_toml())?;
     let bar = TrainingBar::new(out);
-    let report = block_on(async {
-        let on_event = |event| show(event, &bar, out);
-        let training = session::train(
-            &participation.consortium,
-            &participation.identity,
-            participation.patience,
-            &request,
-            interrupted(),
-            on_event,
-        );
-        tokio::select! {
-            trained = training => Ok(trained?),
-            () = twice_interrupted() => {
-                Err(Failure::new("left without waiting for the parties; they stop by themselves")
-                    .with_code(EXIT_INTERRUPTED))
-            }
-        }
-    });
+    let report = follow(&participation, &request, |event| show(event, &bar, out));
     bar.finish();
     let summary = Summary::new(&job, &report?);
     out.result(&summary, || summary.text());
     Ok(())
-}
-
-/// Waits for Ctrl-C.
-async fn interrupted() {
-    // Without a handler Ctrl-C ends the process, which the parties notice as well.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Waits for Ctrl-C to be pressed again.
-async fn twice_interrupted() {
-    interrupted().await;
-    interrupted().await;
 }
 
 fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
@@ -146,6 +119,8 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
             bar.note(format!("The parties agree: {}", agreement.short()));
         }
         TrainEvent::Progress(progress) => bar.batch_done(progress),
+        // A training makes no triples.
+        TrainEvent::Forecast(_) => {}
         TrainEvent::Cancelling => {
             out.event(&json!({ "event": "cancelling" }));
             out.note("Stopping at the parties ...");

@@ -53,6 +53,17 @@ pub enum Request {
         /// The schema file that the job names.
         schema: String,
     },
+    /// Make the triples that a job is short of. Answered with a stream of [`SessionEvent`].
+    Preprocess {
+        /// A fresh name for the session, the same for all parties.
+        session: SessionId,
+        /// The job file.
+        job: String,
+        /// The schema file that the job names.
+        schema: String,
+        /// Rows that the job will have; without, those that are submitted.
+        rows: Option<u64>,
+    },
     /// How a session ended here; for parties. Answered with [`Answer::Ended`].
     HowEnded(SessionId),
     /// Which sessions of a job have a model. Answered with [`Answer::Sessions`].
@@ -116,7 +127,9 @@ pub enum SessionEvent {
         /// Digest of job, data, consortium and code that all parties agree on.
         agreement: Digest,
     },
-    /// A batch is done.
+    /// What is about to be made, before the first block of triples.
+    Forecast(Forecast),
+    /// A batch, or a block of triples, is done.
     Progress(Progress),
     /// Nothing new; sent regularly so that silence means trouble.
     Alive,
@@ -124,7 +137,20 @@ pub enum SessionEvent {
     Ended(SessionEnd),
 }
 
-/// How far a training is.
+/// Triples that are about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Blocks that the job needs: one a batch.
+    pub needed: u64,
+    /// Blocks that are missing, and will be made.
+    pub missing: u64,
+    /// Multiplications of words and ANDs of bits that the missing blocks serve for.
+    pub multiplications: u64,
+    /// Bytes that they take on the disk of a party.
+    pub bytes: u64,
+}
+
+/// How far a training is. Of triples, blocks are counted as the batches of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Current epoch, from 1.

@@ -11,6 +11,7 @@ pub use server::{ServeError, Server};
 
 use crate::consortium::{Consortium, ConsortiumError};
 use crate::control::{Dialer, SessionEnd};
+use crate::digest::Digest;
 use crate::failure::Explain;
 use crate::identity::{Identity, IdentityError, Name};
 use crate::session::{Cancel, Rendezvous};
@@ -98,6 +99,7 @@ pub struct Node {
     pub started: Timestamp,
     uploading: Mutex<BTreeSet<Name>>,
     running: Mutex<HashMap<SessionId, Running>>,
+    stocks_in_use: Mutex<BTreeSet<Digest>>,
 }
 
 /// A session that runs, or has just ended and is being noted down.
@@ -142,6 +144,7 @@ impl Node {
             started: Timestamp::now(),
             uploading: Mutex::default(),
             running: Mutex::default(),
+            stocks_in_use: Mutex::default(),
         }))
     }
 
@@ -159,6 +162,20 @@ impl Node {
     pub fn reserve_upload(&self, owner: &Name) -> Option<UploadGuard<'_>> {
         let free = lock(&self.uploading).insert(owner.clone());
         free.then(|| UploadGuard { node: self, owner: owner.clone() })
+    }
+
+    /// Reserves stocks of triples until the guard is dropped; `None` when a session uses one.
+    pub fn reserve_stocks(
+        self: &Arc<Self>,
+        stocks: impl Iterator<Item = Digest>,
+    ) -> Option<StockGuard> {
+        let stocks: BTreeSet<Digest> = stocks.collect();
+        let mut in_use = lock(&self.stocks_in_use);
+        if !in_use.is_disjoint(&stocks) {
+            return None;
+        }
+        in_use.extend(&stocks);
+        Some(StockGuard { node: Arc::clone(self), stocks })
     }
 
     /// Registers a session that begins; `None` when it runs already.
@@ -206,6 +223,19 @@ pub struct UploadGuard<'a> {
 impl Drop for UploadGuard<'_> {
     fn drop(&mut self) {
         lock(&self.node.uploading).remove(&self.owner);
+    }
+}
+
+/// Holds stocks of triples.
+#[derive(Debug)]
+pub struct StockGuard {
+    node: Arc<Node>,
+    stocks: BTreeSet<Digest>,
+}
+
+impl Drop for StockGuard {
+    fn drop(&mut self) {
+        lock(&self.node.stocks_in_use).retain(|stock| !self.stocks.contains(stock));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::control::{
 };
 use crate::digest::Digest;
 use crate::identity::Name;
-use crate::session::{self, TrainRequest};
+use crate::session::{self, Purpose, SessionRequest};
 use crate::store::StoreError;
 use jiff::Timestamp;
 use mpc_core::net::SessionId;
@@ -32,14 +32,24 @@ pub(super) async fn serve(
     };
     let Some(request) = request else { return Ok(()) };
     let name = client.card().name().clone();
-    if matches!((&client, &request), (Participant::Party(..), Request::Train { .. })) {
+    let starts = matches!(request, Request::Train { .. } | Request::Preprocess { .. });
+    if starts && matches!(client, Participant::Party(..)) {
         let refusal = Refusal::new(Reason::NotAllowed, "only members start sessions");
         return refuse(&mut connection, &request, refusal).await;
     }
-    if let Request::Train { session, job, schema } = request {
-        let request = TrainRequest { session, client: name, job, schema };
-        return session::host(Arc::clone(node), connection, request).await;
-    }
+    let request = match request {
+        Request::Train { session, job, schema } => {
+            let (purpose, rows) = (Purpose::Train, None);
+            let request = SessionRequest { session, client: name, job, schema, purpose, rows };
+            return session::host(Arc::clone(node), connection, request).await;
+        }
+        Request::Preprocess { session, job, schema, rows } => {
+            let purpose = Purpose::Preprocess;
+            let request = SessionRequest { session, client: name, job, schema, purpose, rows };
+            return session::host(Arc::clone(node), connection, request).await;
+        }
+        request => request,
+    };
     tokio::select! {
         served = answer(node, connection, client, name, request) => served,
         () = node.stopping.wait() => Ok(()),
@@ -88,7 +98,9 @@ async fn refuse(
     use crate::control::{SessionEvent, Upload};
     match request {
         Request::Submit { .. } => connection.send(&Upload::Refused(refusal)).await,
-        Request::Train { .. } => connection.send(&SessionEvent::Refused(refusal)).await,
+        Request::Train { .. } | Request::Preprocess { .. } => {
+            connection.send(&SessionEvent::Refused(refusal)).await
+        }
         Request::FetchModel(_) => connection.send(&DataReply::Refused(refusal)).await,
         Request::Status | Request::HowEnded(_) | Request::Sessions { .. } => {
             connection.send(&Answer::Refused(refusal)).await
@@ -130,7 +142,7 @@ async fn answer(
             };
             connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
         }
-        Request::Train { .. } => {
+        Request::Train { .. } | Request::Preprocess { .. } => {
             return Err(ControlError::Malformed("a session is hosted elsewhere"));
         }
     }

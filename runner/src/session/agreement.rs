@@ -3,6 +3,7 @@
 use crate::digest::{Canonical, Digest};
 use crate::identity::Name;
 use crate::sharefile::DataSetId;
+use crate::triples::{StockOffer, merge};
 use mpc_core::net::SessionId;
 use mpc_core::party::PartyId;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,34 @@ pub struct Agreement {
     pub schema: Digest,
     /// Who asked for the session.
     pub client: Name,
+    /// What is asked for.
+    pub purpose: Purpose,
+    /// Rows of all data sets.
+    pub rows: u64,
     /// The data sets in the order in which they are used.
     pub data: Vec<DataSetDigest>,
+    /// What there is of the stocks of triples that the job draws from: at first here, and
+    /// once the parties have spoken, at all three.
+    pub stocks: Vec<StockOffer>,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Training a model.
+    Train,
+    /// Making triples for trainings to come.
+    Preprocess,
+}
+
+impl Purpose {
+    /// The name in messages and digests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Train => "training",
+            Purpose::Preprocess => "making triples",
+        }
+    }
 }
 
 /// What a party says on a fresh link, before any computation.
@@ -53,16 +80,27 @@ pub enum Offer {
 impl Agreement {
     /// One digest over everything agreed on, the session itself left out.
     pub fn digest(&self) -> Digest {
-        Canonical::new("tercet/agreement/1")
+        Canonical::new("tercet/agreement/2")
             .text(&self.code)
             .bytes(&self.consortium.0)
             .bytes(&self.job.0)
             .bytes(&self.schema.0)
             .text(self.client.as_str())
+            .text(self.purpose.name())
+            .number(self.rows)
             .list(self.data.iter(), |to, set| {
                 to.bytes(&set.id.0).text(set.owner.as_str()).bytes(&set.manifest.0)
             })
+            .list(self.stocks.iter(), |to, offer| {
+                let to = to.bytes(&offer.stock.0).number(offer.next);
+                to.list(offer.blocks.iter(), |to, (from, end)| to.number(*from).number(*end))
+            })
             .finish()
+    }
+
+    /// Keeps of the stocks what a peer has as well.
+    pub fn restrict_stocks(&mut self, theirs: &Agreement) {
+        self.stocks = merge(&self.stocks, &theirs.stocks);
     }
 
     /// What differs between this party's agreement and that of a peer, in words.
@@ -79,8 +117,13 @@ impl Agreement {
         compare("the digest of the job", self.job.short(), theirs.job.short());
         compare("the digest of the schema", self.schema.short(), theirs.schema.short());
         compare("the client", self.client.to_string(), theirs.client.to_string());
+        compare("the request", self.purpose.name().into(), theirs.purpose.name().into());
         self.compare_data(theirs, peer, &mut differences);
-        if differences.is_empty() && self != theirs {
+        // Every party has stocks of its own; what they have in common is found out later.
+        let named = |stocks: &[StockOffer]| stocks.iter().map(|s| s.stock).collect::<Vec<_>>();
+        let same = Agreement { stocks: self.stocks.clone(), ..theirs.clone() } == *self
+            && named(&self.stocks) == named(&theirs.stocks);
+        if differences.is_empty() && !same {
             differences.push(format!("the agreements differ in a detail at {peer}"));
         }
         differences
@@ -144,8 +187,15 @@ mod tests {
             job: Digest([3; 32]),
             schema: Digest([4; 32]),
             client: "analyst".parse().unwrap(),
+            purpose: Purpose::Train,
+            rows: 20,
             data: data.to_vec(),
+            stocks: vec![offer(3, &[(1, 3)])],
         }
+    }
+
+    fn offer(next: u64, blocks: &[(u64, u64)]) -> StockOffer {
+        StockOffer { stock: Digest([5; 32]), next, blocks: blocks.to_vec() }
     }
 
     fn told(theirs: &Agreement) -> String {
@@ -161,7 +211,10 @@ mod tests {
     #[test]
     fn each_difference_is_told_with_the_peer() {
         type Edit = fn(&mut Agreement);
-        let edits: [(&str, Edit); 8] = [
+        let edits: [(&str, Edit); 11] = [
+            ("the request is training here", |a| a.purpose = Purpose::Preprocess),
+            ("the agreements differ in a detail", |a| a.rows = 21),
+            ("the agreements differ in a detail", |a| a.stocks[0].stock = Digest([9; 32])),
             ("the session is", |a| a.session = SessionId([9; 16])),
             ("the code version is 0.1.0 here and 9 at party 2", |a| a.code = "9".into()),
             ("the consortium is 02020202 here", |a| a.consortium = Digest([9; 32])),
@@ -185,6 +238,18 @@ mod tests {
     }
 
     #[test]
+    fn stocks_may_differ_and_what_is_common_is_used() {
+        let mut mine = agreement();
+        let mut theirs = agreement();
+        theirs.stocks = vec![offer(7, &[(0, 2), (5, 7)])];
+        assert_eq!(mine.differences(&theirs, PartyId::P1), Vec::<String>::new());
+        mine.restrict_stocks(&theirs);
+        theirs.restrict_stocks(&agreement());
+        assert_eq!(mine.stocks, [offer(7, &[(1, 2)])]);
+        assert_eq!(mine.digest(), theirs.digest());
+    }
+
+    #[test]
     fn the_digest_covers_everything_but_the_session() {
         let digest = |edit: fn(&mut Agreement)| {
             let mut edited = agreement();
@@ -196,6 +261,8 @@ mod tests {
         assert_ne!(digest(|a| a.data.reverse()), base);
         assert_ne!(digest(|a| a.client = "other".parse().unwrap()), base);
         assert_ne!(digest(|a| a.schema = Digest([9; 32])), base);
+        assert_ne!(digest(|a| a.stocks[0].next = 4), base);
+        assert_ne!(digest(|a| a.stocks[0].blocks = vec![(1, 2)]), base);
     }
 
     proptest::proptest! {
@@ -215,7 +282,11 @@ mod tests {
             if let Ok(Offer::Ready(theirs)) = crate::control::decode(&bytes) {
                 // Digits of an id may be written in capitals: that is the same id.
                 let told = agreement().differences(&theirs, PartyId::P2);
-                proptest::prop_assert_eq!(told.is_empty(), theirs == agreement());
+                let stocks = agreement().stocks;
+                let next_and_blocks_aside = Agreement { stocks: stocks.clone(), ..theirs.clone() };
+                let same = next_and_blocks_aside == agreement()
+                    && theirs.stocks.iter().map(|s| s.stock).eq(stocks.iter().map(|s| s.stock));
+                proptest::prop_assert_eq!(told.is_empty(), same);
             }
         }
     }

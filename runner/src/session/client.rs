@@ -2,8 +2,8 @@
 
 use crate::consortium::Consortium;
 use crate::control::{
-    ControlError, Dialer, DuringSession, FaultKind, Framed, Progress, Reason, Refusal, Request,
-    SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
+    ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason, Refusal,
+    Request, SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
 };
 use crate::digest::Digest;
 use crate::failure::{EXIT_INTERRUPTED, Explain};
@@ -107,7 +107,9 @@ pub enum TrainEvent {
         /// Digest of what they agreed on.
         agreement: Digest,
     },
-    /// All parties have done this batch.
+    /// What is about to be made, where triples are.
+    Forecast(Forecast),
+    /// All parties have done this batch, or block of triples.
     Progress(Progress),
     /// The end was asked for.
     Cancelling,
@@ -127,13 +129,13 @@ pub struct TrainReport {
 /// What a party said, or that its connection failed.
 type Said = (PartyId, Result<SessionEvent, ControlError>);
 
-/// Trains: starts the session at all parties, follows it, and reports its end.
+/// Starts a session at all parties, follows it, and reports its end.
 ///
 /// When `stop` completes, the parties are asked to end the session.
 ///
 /// # Errors
 /// See [`TrainError`].
-pub async fn train(
+pub async fn follow(
     consortium: &Consortium,
     identity: &Identity,
     patience: Duration,
@@ -141,8 +143,8 @@ pub async fn train(
     stop: impl Future<Output = ()>,
     mut on_event: impl FnMut(TrainEvent),
 ) -> Result<TrainReport, TrainError> {
-    let Request::Train { session, .. } = *request else {
-        return Err(ControlError::Malformed("not a request to train").into());
+    let (Request::Train { session, .. } | Request::Preprocess { session, .. }) = *request else {
+        return Err(ControlError::Malformed("not a request for a session").into());
     };
     let dialer = Dialer::new(consortium, identity, patience);
     // All three are greeted before any is told to begin.
@@ -227,6 +229,7 @@ struct Follower {
     agreements: [Option<Digest>; 3],
     progress: [Option<Progress>; 3],
     shown: Option<Progress>,
+    forecast: Option<Forecast>,
     ends: [Option<End>; 3],
     /// When the parties that have not reported their end are given up.
     deadline: Option<Instant>,
@@ -272,6 +275,12 @@ impl Follower {
                 self.agreements[i] = Some(agreement);
                 if self.agreements == [Some(agreement); 3] {
                     on_event(TrainEvent::Running { agreement });
+                }
+            }
+            Ok(SessionEvent::Forecast(forecast)) => {
+                // The parties agree on what is missing; the first to say so is shown.
+                if self.forecast.replace(forecast).is_none() {
+                    on_event(TrainEvent::Forecast(forecast));
                 }
             }
             Ok(SessionEvent::Progress(progress)) => {
@@ -381,9 +390,21 @@ fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
 ///
 /// # Errors
 /// When the system gives no randomness.
-pub fn request(job: String, schema: String) -> Result<Request, Refusal> {
-    let session = super::fresh_id().map_err(|e| Refusal::new(Reason::Internal, e))?;
-    Ok(Request::Train { session, job, schema })
+pub fn training(job: String, schema: String) -> Result<Request, Refusal> {
+    Ok(Request::Train { session: fresh()?, job, schema })
+}
+
+/// The request to make the triples that a job is short of, in a fresh session; for `rows`
+/// rows where the data are not submitted yet.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn preprocessing(job: String, schema: String, rows: Option<u64>) -> Result<Request, Refusal> {
+    Ok(Request::Preprocess { session: fresh()?, job, schema, rows })
+}
+
+fn fresh() -> Result<SessionId, Refusal> {
+    super::fresh_id().map_err(|e| Refusal::new(Reason::Internal, e))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use super::Link;
 use super::fault::end_of;
 use super::host::News;
 use super::prepare::Prepared;
-use crate::control::{SessionEnd, SessionFault, SessionStats};
+use super::supply::{self, StoredBlocks};
+use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
-use crate::job::Security;
+use crate::job::{Multiplication, Security};
 use crate::memory::peak_rss_bytes;
 use crate::model::{ModelShare, TensorTerms, Terms, tensors};
 use crate::node::Node;
@@ -29,6 +30,7 @@ use nn::train::{Dataset, Event, TrainedModel, train};
 use protocols::open::open;
 use std::io;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -39,7 +41,8 @@ use zeroize::Zeroizing;
 pub(super) struct Work {
     pub(super) node: Arc<Node>,
     pub(super) prepared: Arc<Prepared>,
-    pub(super) data: Dataset<Fixed>,
+    /// The rows to train on, where that is what the session is for.
+    pub(super) data: Option<Dataset<Fixed>>,
     /// To the previous and the next party.
     pub(super) links: [Link; 2],
     /// Ends the computation, also one that waits for a peer.
@@ -48,12 +51,12 @@ pub(super) struct Work {
 
 /// What a session leaves at this party.
 pub(super) struct Finished {
-    /// The model share, sealed for the receiver.
-    pub(super) sealed: Vec<u8>,
+    /// The model share, sealed for the receiver, of a training.
+    pub(super) sealed: Option<Vec<u8>>,
     pub(super) stats: SessionStats,
 }
 
-/// Agrees on keys, trains and seals the model share.
+/// Agrees on keys, trains and seals the model share; or makes triples.
 ///
 /// # Errors
 /// How the session ended instead.
@@ -72,19 +75,16 @@ pub(super) fn run(
     drop(keys);
     let session = Session::new(&mut transport, prss, KEY_AGREEMENT_ROUNDS).cancel_with(cancel);
     let mut iterations = 0;
-    let observe = |event| {
-        if let Event::Batch(done) = event {
-            iterations += 1;
-            news.send_modify(|news| news.progress = Some(done.into()));
-        }
-        ControlFlow::Continue(())
+    let done = |done| {
+        iterations += 1;
+        news.send_modify(|news| news.progress = Some(done));
     };
     let (model, outcome) = match prepared.job.security() {
         Security::SemiHonest => {
-            session.run::<SemiHonest, _, _>(|ctx| train_shared(ctx, &prepared, data, observe))
+            session.run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, done))
         }
         Security::Malicious => {
-            session.run::<Malicious, _, _>(|ctx| train_shared(ctx, &prepared, data, observe))
+            session.run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, done))
         }
     }
     .map_err(end_of)?;
@@ -96,8 +96,8 @@ pub(super) fn run(
         pid: std::process::id(),
         transcript: Digest(outcome.transcript),
     };
-    let sealed = seal(&node, &prepared, model, &outcome)
-        .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?;
+    let sealed = model.map(|model| seal(&node, &prepared, model, &outcome)).transpose();
+    let sealed = sealed.map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?;
     Ok(Finished { sealed, stats })
 }
 
@@ -117,17 +117,41 @@ fn transport(node: &Node, prepared: &Prepared, links: [Link; 2]) -> io::Result<T
     TlsTransport::new(node.party(), prepared.agreement.session, deadline, prev?, next?)
 }
 
+/// What the session is for: trains where there are data, else makes triples.
+async fn program<S: security::Security>(
+    ctx: Ctx<S>,
+    node: &Arc<Node>,
+    prepared: &Prepared,
+    data: Option<Dataset<Fixed>>,
+    done: impl FnMut(Progress),
+) -> Result<Option<TrainedModel<Fixed>>> {
+    match data {
+        Some(data) => train_shared(ctx, node, prepared, data, done).await.map(Some),
+        None => supply::make(ctx, node, prepared, done).await.map(|()| None),
+    }
+}
+
 async fn train_shared<S: security::Security>(
     ctx: Ctx<S>,
+    node: &Arc<Node>,
     prepared: &Prepared,
     data: Dataset<Fixed>,
-    mut observe: impl FnMut(Event) -> ControlFlow<()>,
+    mut done: impl FnMut(Progress),
 ) -> Result<TrainedModel<Fixed>> {
+    let mut observe = |event| {
+        if let Event::Batch(progress) = event {
+            done(progress.into());
+        }
+        ControlFlow::Continue(())
+    };
     let seed = match prepared.job.spec().training.seed {
         Some(number) => Seed::from_number(number),
         None => joint_seed(&ctx.step("seed")).await?,
     };
-    let engine = Mpc::new(ctx);
+    let mut engine = Mpc::new(ctx);
+    if prepared.job.multiplication() == Multiplication::Beaver {
+        engine = engine.with_triples(Rc::new(StoredBlocks::of(node, prepared)));
+    }
     train(&engine, &prepared.blueprint, data, &seed, &mut observe).await
 }
 
@@ -153,7 +177,7 @@ fn seal(
     model: TrainedModel<Fixed>,
     outcome: &Outcome,
 ) -> std::result::Result<Vec<u8>, String> {
-    let Prepared { job, schema, submissions, blueprint, agreement } = prepared;
+    let Prepared { job, schema, submissions, blueprint, agreement, .. } = prepared;
     let values: Vec<Fixed> =
         model.parameters.into_iter().flat_map(|p| [p.weights, p.bias]).collect();
     let shapes = tensors(blueprint.layers());

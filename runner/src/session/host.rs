@@ -5,10 +5,10 @@ use super::fault::{learn, suspect};
 use super::links::Connector;
 use super::loading::load_together;
 use super::prepare::{Prepared, prepare};
-use super::{Agreement, Cancel, Link, inputs, inquiry};
+use super::{Cancel, Purpose, inputs, inquiry, supply};
 use crate::control::{
-    ControlError, DuringSession, Framed, Progress, Reason, Refusal, SessionEnd, SessionEvent,
-    SessionFault,
+    ControlError, DuringSession, Forecast, Framed, Progress, Reason, Refusal, SessionEnd,
+    SessionEvent, SessionFault, SessionStats,
 };
 use crate::digest::Digest;
 use crate::identity::Name;
@@ -34,7 +34,7 @@ const MIN_CLIENT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrainRequest {
+pub struct SessionRequest {
     /// The session.
     pub session: SessionId,
     /// Who asks.
@@ -43,6 +43,10 @@ pub struct TrainRequest {
     pub job: String,
     /// The schema file.
     pub schema: String,
+    /// What the session is for.
+    pub purpose: Purpose,
+    /// Rows to make triples for, where the data are not here yet.
+    pub rows: Option<u64>,
 }
 
 /// What a session has come to, for whoever reports it.
@@ -50,6 +54,8 @@ pub struct TrainRequest {
 pub(super) struct News {
     /// What the parties agreed on, once they compute.
     agreement: Option<Digest>,
+    /// What is about to be made, where triples are.
+    forecast: Option<Forecast>,
     /// The last batch that was done.
     pub(super) progress: Option<Progress>,
 }
@@ -63,7 +69,7 @@ pub(super) struct News {
 pub async fn host(
     node: Arc<Node>,
     connection: Framed<TlsStream<TcpStream>>,
-    request: TrainRequest,
+    request: SessionRequest,
 ) -> Result<(), ControlError> {
     let (from_client, mut to_client) = connection.split();
     let patience = from_client.patience().max(MIN_CLIENT_PATIENCE);
@@ -126,6 +132,9 @@ impl Reporter {
             self.quiet = 0;
             to_client.send(&SessionEvent::Running { agreement }).await?;
         }
+        if let Some(forecast) = news.forecast.filter(|_| self.told.forecast.is_none()) {
+            to_client.send(&SessionEvent::Forecast(forecast)).await?;
+        }
         if let Some(progress) = news.progress.filter(|_| news.progress != self.told.progress) {
             self.quiet = 0;
             to_client.send(&SessionEvent::Progress(progress)).await?;
@@ -143,7 +152,7 @@ impl Reporter {
 async fn run(
     node: &Arc<Node>,
     guard: &SessionGuard<'_>,
-    request: &TrainRequest,
+    request: &SessionRequest,
     news: watch::Sender<News>,
 ) -> SessionEvent {
     let session = request.session;
@@ -170,8 +179,11 @@ async fn run(
     }
     tracing::info!(%session, client = %request.client, "session begins");
     let end = match prepared {
-        Ok(prepared) => match compute_with_peers(node, guard, Arc::new(prepared), news).await {
-            Ok(finished) => store_model(node, session, finished).await,
+        Ok(prepared) => match compute_with_peers(node, guard, prepared, news).await {
+            Ok(Finished { sealed: Some(sealed), stats }) => {
+                store_model(node, session, sealed, stats).await
+            }
+            Ok(Finished { sealed: None, stats }) => SessionEnd::Finished(stats),
             Err(end) => investigate(node, guard, end).await,
         },
         Err(fault) => {
@@ -184,7 +196,8 @@ async fn run(
         }
     };
     log_end(session, &end);
-    if !matches!(end, SessionEnd::Finished(_)) {
+    let has_model = request.purpose == Purpose::Train && matches!(end, SessionEnd::Finished(_));
+    if !has_model {
         let noted = end.clone();
         if let Err(e) = blocking(node, move |node| node.store.end_session(session, &noted)).await {
             tracing::error!(%session, error = %e, "cannot note down how the session ended");
@@ -229,20 +242,30 @@ fn connector(node: &Node) -> Connector<'_> {
 async fn compute_with_peers(
     node: &Arc<Node>,
     guard: &SessionGuard<'_>,
-    prepared: Arc<Prepared>,
+    mut prepared: Prepared,
     news: watch::Sender<News>,
 ) -> Result<Finished, SessionEnd> {
     let cancel = guard.cancel();
+    let connector = connector(node);
     let links = tokio::select! {
-        links = connect(node, &prepared.agreement) => links.map_err(SessionEnd::Failed)?,
+        links = connector.connect(&mut prepared.agreement) => {
+            links.map_err(SessionEnd::Failed)?
+        }
         () = cancel.wait() => {
             return Err(SessionEnd::Cancelled { step: "connecting to the other parties".into() });
         }
     };
+    let forecast = supply::forecast(&prepared);
+    check_supply(node, &prepared, &forecast).map_err(SessionEnd::Failed)?;
+    let prepared = Arc::new(prepared);
     let loading = load_together([node.party().prev(), node.party().next()], links, {
         let (node, prepared) = (Arc::clone(node), Arc::clone(&prepared));
         async move {
-            let loaded = spawn_blocking(move || inputs::load(&node, &prepared)).await;
+            let load = move || match prepared.agreement.purpose {
+                Purpose::Train => inputs::load(&node, &prepared).map(Some),
+                Purpose::Preprocess => Ok(None),
+            };
+            let loaded = spawn_blocking(load).await;
             loaded.unwrap_or_else(|e| Err(SessionFault::internal(e)))
         }
     });
@@ -252,7 +275,11 @@ async fn compute_with_peers(
             return Err(SessionEnd::Cancelled { step: "loading the shares".into() });
         }
     };
-    news.send_modify(|news| news.agreement = Some(prepared.agreement.digest()));
+    news.send_modify(|news| {
+        news.agreement = Some(prepared.agreement.digest());
+        let making = prepared.agreement.purpose == Purpose::Preprocess;
+        news.forecast = making.then_some(forecast);
+    });
     let (done, result) = oneshot::channel();
     let work = Work { node: Arc::clone(node), prepared, data, links, cancel: cancel.flag() };
     let spawned = std::thread::Builder::new().name("session".into()).spawn(move || {
@@ -267,8 +294,23 @@ async fn compute_with_peers(
     })
 }
 
-async fn connect(node: &Node, agreement: &Agreement) -> Result<[Link; 2], SessionFault> {
-    connector(node).connect(agreement).await
+/// Whether there are enough triples for a training, or enough room to make them.
+fn check_supply(node: &Node, prepared: &Prepared, forecast: &Forecast) -> Result<(), SessionFault> {
+    let Forecast { needed, missing, bytes, .. } = *forecast;
+    match prepared.agreement.purpose {
+        Purpose::Train if missing > 0 => Err(SessionFault::bad_job(format!(
+            "the job needs {needed} blocks of triples, one a batch, and {missing} of them are \
+             missing; make them with: tercet preprocess JOB.toml"
+        ))),
+        Purpose::Preprocess if bytes > node.store.free_bytes() => {
+            Err(SessionFault::bad_job(format!(
+                "the triples take {bytes} bytes and {} has {} bytes left",
+                node.party(),
+                node.store.free_bytes()
+            )))
+        }
+        Purpose::Train | Purpose::Preprocess => Ok(()),
+    }
 }
 
 /// When a peer was lost, asks it how the session ended there, for it may know the cause.
@@ -301,8 +343,12 @@ async fn find_cause(node: &Node, guard: &SessionGuard<'_>, fault: SessionFault) 
     learn(node.party(), fault, peer, &told)
 }
 
-async fn store_model(node: &Arc<Node>, session: SessionId, finished: Finished) -> SessionEnd {
-    let Finished { sealed, stats } = finished;
+async fn store_model(
+    node: &Arc<Node>,
+    session: SessionId,
+    sealed: Vec<u8>,
+    stats: SessionStats,
+) -> SessionEnd {
     let end = SessionEnd::Finished(stats);
     let stored = blocking(node, {
         let end = end.clone();

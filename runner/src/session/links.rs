@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Version of what is said on a fresh link.
-const LINK_VERSION: u16 = 1;
+const LINK_VERSION: u16 = 2;
 /// How long to wait before a peer that does not answer is dialled again.
 const REDIAL: Duration = Duration::from_millis(100);
 
@@ -51,19 +51,23 @@ pub struct Connector<'a> {
 }
 
 impl Connector<'_> {
-    /// Links to the previous and the next party, which offered the same agreement.
+    /// Links to the previous and the next party, which offered the same agreement; its
+    /// stocks of triples are restricted to what they have as well.
     ///
     /// # Errors
     /// When a peer cannot be reached, cannot take part, or wants something else.
-    pub async fn connect(&self, agreement: &Agreement) -> Result<[Link; 2], SessionFault> {
-        let offer = Offer::Ready(agreement.clone());
-        let one = async |peer| -> Result<Link, SessionFault> {
-            let mut link = self.open(agreement.session, peer).await?;
+    pub async fn connect(&self, agreement: &mut Agreement) -> Result<[Link; 2], SessionFault> {
+        let mine = agreement.clone();
+        let offer = Offer::Ready(mine.clone());
+        let one = async |peer| -> Result<(Link, Agreement), SessionFault> {
+            let mut link = self.open(mine.session, peer).await?;
             let theirs = exchange(&mut link, &offer, peer).await?;
-            check(agreement, theirs, peer)?;
-            Ok(link)
+            Ok((link, check(&mine, theirs, peer)?))
         };
         let (prev, next) = tokio::try_join!(one(self.party.prev()), one(self.party.next()))?;
+        let ((prev, theirs), (next, others)) = (prev, next);
+        agreement.restrict_stocks(&theirs);
+        agreement.restrict_stocks(&others);
         Ok([prev, next])
     }
 
@@ -126,7 +130,8 @@ async fn exchange(link: &mut Link, mine: &Offer, peer: PartyId) -> Result<Offer,
     link.receive_message().await.map_err(failed)
 }
 
-fn check(mine: &Agreement, theirs: Offer, peer: PartyId) -> Result<(), SessionFault> {
+/// The agreement that a peer offers, which must be the same.
+fn check(mine: &Agreement, theirs: Offer, peer: PartyId) -> Result<Agreement, SessionFault> {
     let theirs = match theirs {
         Offer::Ready(theirs) => theirs,
         Offer::Unable(reason) => {
@@ -136,7 +141,7 @@ fn check(mine: &Agreement, theirs: Offer, peer: PartyId) -> Result<(), SessionFa
     };
     let differences = mine.differences(&theirs, peer);
     if differences.is_empty() {
-        return Ok(());
+        return Ok(theirs);
     }
     let message = format!("the parties do not agree: {}", sentence(&differences));
     Err(SessionFault::new(FaultKind::Disagreement, Some(peer), message))

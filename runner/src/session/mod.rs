@@ -12,11 +12,12 @@ mod links;
 mod loading;
 mod prepare;
 mod rendezvous;
+mod supply;
 
-pub use agreement::{Agreement, DataSetDigest, Offer};
+pub use agreement::{Agreement, DataSetDigest, Offer, Purpose};
 pub use cancel::Cancel;
-pub use client::{TrainError, TrainEvent, TrainReport, request, train};
-pub use host::{TrainRequest, host};
+pub use client::{TrainError, TrainEvent, TrainReport, follow, preprocessing, training};
+pub use host::{SessionRequest, host};
 pub use links::session_of;
 pub use rendezvous::Rendezvous;
 

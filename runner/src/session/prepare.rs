@@ -1,16 +1,18 @@
 //! From a request to what this party offers to compute.
 
-use super::agreement::{Agreement, DataSetDigest};
-use super::host::TrainRequest;
+use super::agreement::{Agreement, DataSetDigest, Purpose};
+use super::host::SessionRequest;
 use crate::CODE_VERSION;
 use crate::control::SessionFault;
 use crate::failure::Failure;
-use crate::job::Job;
+use crate::job::{Job, Multiplication};
 use crate::model;
-use crate::node::Node;
+use crate::node::{Node, StockGuard};
 use crate::schema::Schema;
 use crate::store::{NewSession, StoredSubmission};
+use crate::triples::{self, Stock, StockOffer};
 use nn::blueprint::Blueprint;
+use std::sync::Arc;
 
 /// A job that this party can run with what it holds.
 #[derive(Debug)]
@@ -21,11 +23,15 @@ pub(super) struct Prepared {
     pub(super) submissions: Vec<StoredSubmission>,
     pub(super) blueprint: Blueprint,
     pub(super) agreement: Agreement,
+    /// The stocks of triples that the job draws from.
+    pub(super) stocks: Vec<Stock>,
+    /// Keeps other sessions from these.
+    _reserved: Option<StockGuard>,
 }
 
 impl Prepared {
     /// What is noted down of the session.
-    pub(super) fn new_session(&self, request: &TrainRequest) -> NewSession {
+    pub(super) fn new_session(&self, request: &SessionRequest) -> NewSession {
         NewSession {
             session: request.session,
             job: self.agreement.job,
@@ -41,17 +47,32 @@ impl Prepared {
 /// # Errors
 /// A fault of kind `BadJob` when the job is not valid or its data are not here, of
 /// kind `Internal` when the store fails.
-pub(super) fn prepare(node: &Node, request: &TrainRequest) -> Result<Prepared, SessionFault> {
+pub(super) fn prepare(
+    node: &Arc<Node>,
+    request: &SessionRequest,
+) -> Result<Prepared, SessionFault> {
     let job = Job::from_toml(&request.job, "the job").map_err(Failure::from)?;
     let schema = Schema::from_toml(&request.schema).map_err(Failure::from)?;
     if node.consortium.member(job.receiver()).is_none() {
         let message = format!("its receiver {} is no member of the consortium", job.receiver());
         return Err(SessionFault::bad_job(message));
     }
-    let submissions = select(node, &job, &schema)?;
-    let rows: u64 = submissions.iter().map(|submission| submission.rows).sum();
-    let rows = usize::try_from(rows).map_err(SessionFault::bad_job)?;
-    let blueprint = model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)?;
+    // Triples can be made before there are data.
+    let submissions = match request.rows {
+        Some(_) => Vec::new(),
+        None => select(node, &job, &schema).map_err(|fault| match request.purpose {
+            Purpose::Train => fault,
+            Purpose::Preprocess => SessionFault {
+                message: format!("{}; with --rows, triples can be made before", fault.message),
+                ..fault
+            },
+        })?,
+    };
+    let rows = request.rows.unwrap_or(submissions.iter().map(|submission| submission.rows).sum());
+    let blueprint = usize::try_from(rows).map_err(SessionFault::bad_job).and_then(|rows| {
+        model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)
+    })?;
+    let (stocks, offers, reserved) = stocks(node, request.purpose, &job, &blueprint)?;
     let data = submissions.iter().map(|submission| DataSetDigest {
         id: submission.id,
         owner: submission.owner.clone(),
@@ -64,9 +85,39 @@ pub(super) fn prepare(node: &Node, request: &TrainRequest) -> Result<Prepared, S
         job: job.digest(&schema),
         schema: schema.digest(),
         client: request.client.clone(),
+        purpose: request.purpose,
+        rows,
         data: data.collect(),
+        stocks: offers,
     };
-    Ok(Prepared { job, schema, submissions, blueprint, agreement })
+    Ok(Prepared { job, schema, submissions, blueprint, agreement, stocks, _reserved: reserved })
+}
+
+/// The stocks that a session draws from or fills, what is here of them, and that no other
+/// session does the same.
+type Reserved = (Vec<Stock>, Vec<StockOffer>, Option<StockGuard>);
+
+fn stocks(
+    node: &Arc<Node>,
+    purpose: Purpose,
+    job: &Job,
+    blueprint: &Blueprint,
+) -> Result<Reserved, SessionFault> {
+    match (job.multiplication(), purpose) {
+        (Multiplication::Beaver, _) => {}
+        (Multiplication::Replicated, Purpose::Train) => return Ok((Vec::new(), Vec::new(), None)),
+        (Multiplication::Replicated, Purpose::Preprocess) => {
+            let message = "the job needs no triples: it does not say multiplication = \"beaver\"";
+            return Err(SessionFault::bad_job(message));
+        }
+    }
+    let stocks = triples::stocks(job, blueprint, node.consortium.digest());
+    let stocks = stocks.map_err(SessionFault::bad_job)?;
+    let reserved = node.reserve_stocks(stocks.iter().map(|stock| stock.id)).ok_or_else(|| {
+        SessionFault::bad_job("another session uses the same triples; try again when it is over")
+    })?;
+    let offers = stocks.iter().map(|stock| node.store.stock(&stock.id)).collect::<Result<_, _>>();
+    Ok((stocks, offers.map_err(SessionFault::internal)?, Some(reserved)))
 }
 
 /// The submissions that the job asks for, in an order that is the same at all parties.

@@ -7,6 +7,7 @@
 //!   incoming/DIGEST.part       uploads under way; removed at start
 //!   submissions/DIGEST.share   share files as received, still encrypted
 //!   models/SESSION.model       model shares, encrypted to their receiver
+//!   triples/STOCK-N.triples    blocks of triples, encrypted to this party
 //! ```
 //!
 //! A file is written, synchronised and renamed before its row is committed, and
@@ -16,11 +17,13 @@
 mod incoming;
 mod sessions;
 mod submissions;
+mod triples;
 
 pub use incoming::Incoming;
 pub use sessions::{NewSession, SessionRow};
 pub use submissions::StoredSubmission;
 
+use crate::digest::Digest;
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use crate::identity::Card;
@@ -32,7 +35,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Version of the database layout.
-const LAYOUT_VERSION: i64 = 1;
+const LAYOUT_VERSION: i64 = 2;
+/// The last layout that knew no triples.
+const WITHOUT_TRIPLES: i64 = 1;
 /// How long a statement waits for a lock on the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -103,6 +108,14 @@ pub enum StoreError {
     /// A row holds something that was never written there.
     #[error("the database of the node is damaged: {0}")]
     Damaged(String),
+    /// A block of triples is not here, or was used before.
+    #[error("block {number} of the triples {} is not here: it was used", stock.short())]
+    NoBlock {
+        /// The stock.
+        stock: Digest,
+        /// The number of the block.
+        number: u64,
+    },
     /// The session was started before.
     #[error("session {0} was used before")]
     SessionUsed(String),
@@ -166,7 +179,7 @@ impl Store {
     pub fn open(dir: &Path, card: &Card) -> Result<Store, StoreError> {
         files::create_private_dir(dir)?;
         let lock = lock(dir)?;
-        for part in ["incoming", "submissions", "models"] {
+        for part in ["incoming", "submissions", "models", "triples"] {
             files::create_dir(&dir.join(part))?;
         }
         let mut database = Connection::open(dir.join("node.db"))?;
@@ -202,7 +215,9 @@ impl Store {
         let known = self.submission_files()?;
         remove_files(&self.dir.join("submissions"), |name| !known.contains(name))?;
         let known = self.model_files()?;
-        remove_files(&self.dir.join("models"), |name| !known.contains(name))
+        remove_files(&self.dir.join("models"), |name| !known.contains(name))?;
+        let known = self.block_files()?;
+        remove_files(&self.dir.join("triples"), |name| !known.contains(name))
     }
 }
 
@@ -224,6 +239,11 @@ fn prepare_layout(database: &mut Connection, dir: &Path) -> Result<(), StoreErro
         0 => {
             require_empty(dir)?;
             transaction.execute_batch(LAYOUT)?;
+            transaction.execute_batch(triples::LAYOUT)?;
+            transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
+        }
+        WITHOUT_TRIPLES => {
+            transaction.execute_batch(triples::LAYOUT)?;
             transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
         }
         LAYOUT_VERSION => {}

@@ -74,19 +74,27 @@ impl Store {
         model: &[u8],
     ) -> Result<(), StoreError> {
         files::write_atomic(&self.path("models", &file_name(session)), model)?;
-        self.end_session(session, end)
+        self.note_end(session, end, true)
     }
 
-    /// Notes how a session ended.
+    /// Notes how a session ended that leaves no model.
     ///
     /// # Errors
     /// When the database fails.
     pub fn end_session(&self, session: SessionId, end: &SessionEnd) -> Result<(), StoreError> {
+        self.note_end(session, end, false)
+    }
+
+    fn note_end(
+        &self,
+        session: SessionId,
+        end: &SessionEnd,
+        model: bool,
+    ) -> Result<(), StoreError> {
         let outcome = encode(end).map_err(|e| StoreError::Damaged(e.to_string()))?;
-        let finished = matches!(end, SessionEnd::Finished(_));
         self.database().execute(
             "UPDATE sessions SET ended = ?, finished = ?, outcome = ? WHERE session = ?",
-            (Timestamp::now().to_string(), finished, outcome, session.0),
+            (Timestamp::now().to_string(), model, outcome, session.0),
         )?;
         Ok(())
     }

@@ -231,3 +231,67 @@ fn only_finished_sessions_offer_a_model() {
     drop(store);
     assert_eq!(fixture.open().session(finished).unwrap().unwrap().end, Some(end));
 }
+
+#[test]
+fn a_block_of_triples_is_taken_once_also_after_a_crash() {
+    let fixture = Fixture::new();
+    let stock = Digest([7; 32]);
+    let store = fixture.open();
+    for number in [0, 1, 2, 5] {
+        store.add_block(&stock, number, &[number as u8; 9]).unwrap();
+    }
+    let here = store.stock(&stock).unwrap();
+    assert_eq!((here.next, here.blocks), (6, vec![(0, 3), (5, 6)]));
+    assert_eq!(store.take_block(&stock, 1).unwrap(), [1; 9]);
+    let again = store.take_block(&stock, 1).unwrap_err();
+    assert!(matches!(again, StoreError::NoBlock { number: 1, .. }), "{again}");
+
+    // A crash between the mark and the use: the row is gone, the file is not.
+    let file = fixture.dir.path().join("triples").join(format!("{stock}-2.triples"));
+    let kept = fs::read(&file).unwrap();
+    store.take_block(&stock, 2).unwrap();
+    fs::write(&file, kept).unwrap();
+    drop(store);
+    let store = fixture.open();
+    assert!(!file.exists(), "it is removed at start");
+    assert!(matches!(store.take_block(&stock, 2), Err(StoreError::NoBlock { .. })));
+    assert_eq!(store.stock(&stock).unwrap().blocks, [(0, 1), (5, 6)]);
+    assert_eq!(fixture.files("triples"), 2);
+}
+
+#[test]
+fn a_number_of_a_block_is_never_given_twice() {
+    let fixture = Fixture::new();
+    let (stock, other) = (Digest([7; 32]), Digest([8; 32]));
+    let store = fixture.open();
+    store.add_block(&stock, 3, b"made").unwrap();
+    store.take_block(&stock, 3).unwrap();
+    store.add_block(&stock, 4, b"kept").unwrap();
+    for number in [0, 3, 4] {
+        let refused = store.add_block(&stock, number, b"again").unwrap_err().to_string();
+        assert!(refused.contains("given before"), "{refused}");
+    }
+    drop(store);
+    let store = fixture.open();
+    assert_eq!(fixture.files("triples"), 1, "what was refused leaves no file behind");
+    assert_eq!(store.take_block(&stock, 4).unwrap(), b"kept");
+    assert_eq!(store.stock(&stock).unwrap().next, 5);
+    assert_eq!(store.stock(&other).unwrap().next, 0);
+    store.add_block(&other, 0, b"other").unwrap();
+    store.add_block(&stock, 5, b"more").unwrap();
+    assert!(store.add_block(&stock, u64::MAX, b"beyond").is_err());
+    assert_eq!(store.take_block(&other, 0).unwrap(), b"other");
+}
+
+#[test]
+fn a_directory_of_the_layout_before_gets_the_ledger_of_triples() {
+    let fixture = Fixture::new();
+    drop(fixture.open());
+    let database = Connection::open(fixture.dir.path().join("node.db")).unwrap();
+    database
+        .execute_batch("DROP TABLE stocks; DROP TABLE blocks; PRAGMA user_version = 1")
+        .unwrap();
+    drop(database);
+    let store = fixture.open();
+    store.add_block(&Digest([7; 32]), 0, b"block").unwrap();
+}
