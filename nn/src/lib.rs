@@ -43,6 +43,7 @@
 pub mod blueprint;
 pub mod engine;
 pub mod init;
+pub mod inputs;
 pub mod layers;
 pub mod loss;
 pub mod metrics;

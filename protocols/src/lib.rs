@@ -7,6 +7,7 @@
 
 pub mod and;
 pub mod beaver;
+pub mod bounds;
 pub mod carry;
 pub mod exp;
 pub mod helper;

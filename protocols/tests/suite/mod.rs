@@ -2,6 +2,7 @@
 //! which is the `Mode` of the crate.
 
 mod bits;
+mod bounds;
 mod functions;
 mod products;
 mod truncation;
