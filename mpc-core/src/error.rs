@@ -118,9 +118,13 @@ pub enum Misbehaviour {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FailedCheck {
-    /// Two parties hold different copies of what must be the same.
-    #[error("the peers' views of the opened values differ")]
-    ViewMismatch,
+    /// Two parties showed different views of what must be the same: one of them lies, or the
+    /// third told them different things.
+    #[error("{} and {} have different views of what must be the same", .between[0], .between[1])]
+    ViewMismatch {
+        /// The two whose views were compared.
+        between: [PartyId; 2],
+    },
     /// A product of the computation is wrong.
     #[error("the verification of the products failed")]
     Product,

@@ -35,6 +35,8 @@ struct Rounds<'a> {
     count: u64,
     cancel: Arc<AtomicBool>,
     transcript: Sha256,
+    /// Where a session that fails leaves how far it came.
+    trace: Option<&'a Cell<Option<Outcome>>>,
 }
 
 /// What a session leaves behind beside its result.
@@ -51,7 +53,14 @@ impl<'a> Session<'a> {
     pub fn new(transport: &'a mut dyn Transport, prss: Prss, rounds_done: u64) -> Session<'a> {
         let transcript = Sha256::new_with_prefix(transport.session().0);
         let count = rounds_done;
-        Session { prss, rounds: Rounds { transport, count, cancel: Arc::default(), transcript } }
+        let rounds = Rounds { transport, count, cancel: Arc::default(), transcript, trace: None };
+        Session { prss, rounds }
+    }
+
+    /// Notes in `trace` how far the session came, should it fail.
+    pub fn trace_in(mut self, trace: &'a Cell<Option<Outcome>>) -> Session<'a> {
+        self.rounds.trace = Some(trace);
+        self
     }
 
     /// Ends the session at the next round once `cancel` becomes true.
@@ -81,21 +90,38 @@ impl<'a> Session<'a> {
             outbox: RefCell::default(),
             traffic: Cell::new(rounds.transport.traffic()),
         });
-        let mut program = pin!(program(Ctx::<S>::new(state.clone())));
-        let mut task = Context::from_waker(Waker::noop());
-        loop {
-            if let Poll::Ready(result) = program.as_mut().poll(&mut task) {
-                if result.is_ok() && !state.recorder.borrow().is_verified() {
-                    return Err(Error::Misuse("the program ended with unverified products".into()));
-                }
-                let transcript = rounds.transcript.finalize().into();
-                let traffic = rounds.transport.traffic();
-                return result.map(|value| (value, Outcome { traffic, transcript }));
+        let program = program(Ctx::<S>::new(state.clone()));
+        let result = drive(program, &state, &mut rounds).and_then(|value| {
+            if state.recorder.borrow().is_verified() {
+                Ok(value)
+            } else {
+                Err(Error::Misuse("the program ended with unverified products".into()))
             }
-            let posted = std::mem::take(&mut *state.outbox.borrow_mut());
-            rounds.complete(posted)?;
-            state.traffic.set(rounds.transport.traffic());
+        });
+        let (traffic, transcript) = (rounds.transport.traffic(), rounds.transcript.finalize());
+        let outcome = Outcome { traffic, transcript: transcript.into() };
+        if let (Err(_), Some(trace)) = (&result, rounds.trace) {
+            trace.set(Some(outcome));
         }
+        result.map(|value| (value, outcome))
+    }
+}
+
+/// Polls a program, and completes a round whenever all of its branches wait.
+fn drive<S: Security, T>(
+    program: impl Future<Output = Result<T>>,
+    state: &SessionState<S>,
+    rounds: &mut Rounds<'_>,
+) -> Result<T> {
+    let mut program = pin!(program);
+    let mut task = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(result) = program.as_mut().poll(&mut task) {
+            return result;
+        }
+        let posted = std::mem::take(&mut *state.outbox.borrow_mut());
+        rounds.complete(posted)?;
+        state.traffic.set(rounds.transport.traffic());
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Scope {
 /// alike.
 ///
 /// # Cost
-/// For a word of a label of classes or an indicator 596 bits a party, for a number 406; some 20
+/// For a word of a label of classes or an indicator 600 bits a party, for a number 406; some 20
 /// rounds for each block of 2^15 words. In the malicious mode also their verification.
 ///
 /// # Security

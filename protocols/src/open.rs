@@ -5,10 +5,10 @@
 //! first, and the other holder sends a digest for comparison.
 
 use crate::verify::verify;
-use crate::verify::views::{abort, third_component};
+use crate::verify::views::{abort, mismatch_of_peers, third_component};
 use crate::wire::pass_words;
 use mpc_core::ctx::Ctx;
-use mpc_core::error::{FailedCheck, Result};
+use mpc_core::error::Result;
 use mpc_core::ring::Ring;
 use mpc_core::security::Security;
 use mpc_core::share::Arith;
@@ -33,7 +33,7 @@ pub async fn open<S: Security, R: Ring>(ctx: &Ctx<S>, x: &Arith<R>) -> Result<Ve
     let third = if S::VERIFIED {
         verify(ctx).await?;
         let third = third_component(ctx, x.first(), x.second(), R::BITS).await?;
-        third.ok_or_else(|| abort(ctx, FailedCheck::ViewMismatch))?
+        third.ok_or_else(|| abort(ctx, mismatch_of_peers(ctx.party())))?
     } else {
         pass_words(ctx, x.second(), R::BITS).await?
     };

@@ -304,7 +304,7 @@ fn a_triple_of_another_block_is_caught_at_its_first_use() {
         for honest in [cheat.prev(), cheat.next()] {
             let error = results[honest.index()].as_ref().expect_err("another triple");
             let right = match error {
-                Error::Abort { kind: FailedCheck::ViewMismatch, step } => {
+                Error::Abort { kind: FailedCheck::ViewMismatch { .. }, step } => {
                     step.starts_with("online")
                 }
                 Error::Net { .. } => true,

@@ -11,6 +11,7 @@ use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Bin, Fixed};
 use mpc_core::testing::{deal, deal_bits, run3_with_cost};
 use protocols::and::{and, and_all};
+use protocols::bounds::{none_set, not_a_bit, outside};
 use protocols::carry::{all_carries, carry_out};
 use protocols::exp::exp_neg;
 use protocols::inject::inject;
@@ -161,6 +162,20 @@ fn comparison_and_truncation() {
         |f| cost_in::<Malicious, _, _>(1, move |ctx, x| async move { truncate(&ctx, &x, f).await });
     assert_eq!(verified(16), all(2, 4.0 * 16.0 + 2.0));
     assert_eq!(verified(38), all(2, 4.0 * 38.0 + 2.0));
+}
+
+#[test]
+fn bounds() {
+    let outsides = cost(1, |ctx, x| async move { outside(&ctx, &x, -1, 1).await });
+    assert_eq!(outsides, all(8, 2.0 * (63.0 + 3.0 * 181.0)));
+    let bits = cost(1, |ctx, x| async move { not_a_bit(&ctx, &x, 20).await });
+    assert_eq!(bits, all(9, 1212.0 + 3.0 * 64.0 + 41.0 + 3.0 * 115.0));
+    let none = cost(1, |ctx, _| async move {
+        let bits = planes(ctx.party(), 1);
+        none_set(&ctx, &bits).await
+    });
+    // One word is left of 30.
+    assert_eq!(none, each(5, 29.0 / 30.0));
 }
 
 #[test]

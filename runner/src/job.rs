@@ -5,6 +5,7 @@
 //! receiver = "analyst"
 //! security = "semi-honest"        # the default; or "malicious"
 //! multiplication = "replicated"   # the default; or "beaver", with triples made before
+//! check_inputs = "labels"          # the default; or "all", "none"
 //! reveal = ["model"]              # the default: nothing else is ever opened
 //!
 //! [data]
@@ -121,6 +122,30 @@ impl Multiplication {
     }
 }
 
+/// What the parties check of the members' rows, on shares, before they train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckInputs {
+    /// Nothing: members are trusted to have shared what their schema allows.
+    None,
+    /// Labels: classes are one-hot, numbers lie within their bounds.
+    #[default]
+    Labels,
+    /// Labels and features: indicators are 0 or 1, numbers lie within their bounds.
+    All,
+}
+
+impl CheckInputs {
+    /// The name in jobs.
+    pub fn name(self) -> &'static str {
+        match self {
+            CheckInputs::None => "none",
+            CheckInputs::Labels => "labels",
+            CheckInputs::All => "all",
+        }
+    }
+}
+
 /// What may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -150,6 +175,7 @@ pub struct Job {
     receiver: Name,
     security: Security,
     multiplication: Multiplication,
+    check_inputs: CheckInputs,
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
     #[serde(flatten)]
@@ -166,6 +192,8 @@ struct Raw {
     security: Security,
     #[serde(default)]
     multiplication: Multiplication,
+    #[serde(default)]
+    check_inputs: CheckInputs,
     #[serde(default = "model_only")]
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
@@ -202,10 +230,11 @@ impl Job {
             origin: origin.to_owned(),
             reason: e.to_string(),
         })?;
-        let Raw { name, receiver, security, multiplication, reveal, data, .. } = raw;
+        let Raw { name, receiver, security, multiplication, check_inputs, reveal, data, .. } = raw;
         let Raw { model, training, features, precision, .. } = raw;
         let spec = Spec { model, training, features, precision };
-        let job = Job { name, receiver, security, multiplication, reveal, data, spec };
+        let job =
+            Job { name, receiver, security, multiplication, check_inputs, reveal, data, spec };
         job.validate()?;
         Ok(job)
     }
@@ -253,6 +282,11 @@ impl Job {
         self.multiplication
     }
 
+    /// What is checked of the rows before they are used.
+    pub fn check_inputs(&self) -> CheckInputs {
+        self.check_inputs
+    }
+
     /// Which submissions are used.
     pub fn data(&self) -> &DataSelection {
         &self.data
@@ -273,6 +307,7 @@ impl Job {
             .text(self.receiver.as_str())
             .text(self.security.name())
             .text(self.multiplication.name())
+            .text(self.check_inputs.name())
             .list(self.reveal.iter(), |to, reveal| match reveal {
                 Reveal::Model => to.text("model"),
             })
@@ -328,6 +363,7 @@ mod tests {
     fn defaults_are_the_careful_ones_and_the_file_is_reversible() {
         let job = job(JOB);
         assert_eq!(job.security(), Security::SemiHonest);
+        assert_eq!(job.check_inputs(), CheckInputs::Labels);
         assert_eq!(job.reveal, model_only());
         assert_eq!(self::job(&job.to_toml()), job);
     }
@@ -346,6 +382,7 @@ mod tests {
             ("epochs = 2", "epochs = 3"),
             ("dense = 8", "dense = 9"),
             ("\"hospital-b\", ", ""),
+            ("[data]", "check_inputs = \"all\"\n[data]"),
         ] {
             assert_ne!(job(&JOB.replace(old, new)).digest(&schema), base, "{new}");
         }

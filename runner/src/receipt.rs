@@ -50,7 +50,7 @@ pub struct Receipt {
     pub consortium: Digest,
     /// When the file was stored, by the party's clock.
     pub received: Timestamp,
-    #[serde(with = "signature_text")]
+    #[serde(with = "crate::signature_text")]
     signature: Signature,
 }
 
@@ -228,29 +228,6 @@ impl Receipt {
             .bytes(&self.consortium.0)
             .text(&self.received.to_string())
             .finish()
-    }
-}
-
-/// A signature as 128 hexadecimal digits.
-mod signature_text {
-    use ed25519_dalek::Signature;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(
-        signature: &Signature,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(signature.to_bytes()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Signature, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let mut bytes = [0; 64];
-        hex::decode_to_slice(&text, &mut bytes)
-            .map_err(|_| D::Error::custom("the signature is not 128 hexadecimal digits"))?;
-        Ok(Signature::from_bytes(&bytes))
     }
 }
 

@@ -85,10 +85,9 @@ fn request(trial: &Trial, requests: [Request; 3]) -> [SessionEvent; 3] {
         let mut framed = dialer.control(party).await.unwrap().request(request).await.unwrap();
         loop {
             match framed.receive_message().await.unwrap() {
-                SessionEvent::Running { .. }
-                | SessionEvent::Forecast(_)
-                | SessionEvent::Progress(_)
-                | SessionEvent::Alive => {}
+                SessionEvent::Running { .. } | SessionEvent::Alive => {}
+                SessionEvent::Checking(_) | SessionEvent::Progress(_) => {}
+                SessionEvent::Forecast(_) | SessionEvent::Evidence(_) => {}
                 end => return end,
             }
         }

@@ -75,7 +75,9 @@ impl Change {
     fn is_answered_by(self, error: &Error) -> bool {
         match error {
             Error::Net { .. } => true,
-            Error::Abort { kind: FailedCheck::Product | FailedCheck::ViewMismatch, .. }
+            Error::Abort {
+                kind: FailedCheck::Product | FailedCheck::ViewMismatch { .. }, ..
+            }
             | Error::PeerMisbehaved { kind: Misbehaviour::Malformed(_), .. } => {
                 self.alters_content()
             }

@@ -1,10 +1,10 @@
 //! The gate of masked values: what is opened here is `x - a`, with an `a` that is random,
 //! known to nobody and used up by it.
 
-use crate::verify::views::{abort, third_of};
+use crate::verify::views::{abort, mismatch_of_peers, third_of};
 use crate::wire::{pack_planes, pack_words, packed_planes_len, unpack_planes, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
-use mpc_core::error::{FailedCheck, Result};
+use mpc_core::error::Result;
 use mpc_core::ring::Ring;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Bin};
@@ -78,7 +78,7 @@ async fn third<S: Security>(
 ) -> Result<Vec<u8>> {
     if S::VERIFIED {
         let third = third_of(ctx, &first(), second).await;
-        return third.ok_or_else(|| abort(ctx, FailedCheck::ViewMismatch));
+        return third.ok_or_else(|| abort(ctx, mismatch_of_peers(ctx.party())));
     }
     let expect_next = second.len();
     let message = Message { to_prev: second, expect_next, ..Message::default() };

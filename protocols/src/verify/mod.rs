@@ -119,7 +119,7 @@ async fn check<const D: usize, S: Security>(ctx: &Ctx<S>, products: &[Product]) 
     let [first, second] = shares.views();
     let third = views::third_component(&ctx.step("open"), first, second, u64::BITS).await?;
     let verdict = match third {
-        None => Some(FailedCheck::ViewMismatch),
+        None => Some(views::mismatch_of_peers(ctx.party())),
         Some(third) if all_hold(&openings, &shares, &third) => None,
         Some(_) => Some(FailedCheck::Product),
     };

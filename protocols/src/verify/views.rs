@@ -33,16 +33,24 @@ async fn exchange_with_both<S: Security>(ctx: &Ctx<S>, message: &[u8]) -> Receiv
 /// # Errors
 /// `Abort` with `ViewMismatch` when a digest differs.
 pub async fn agree<S: Security>(ctx: &Ctx<S>, digest: &[u8; 32]) -> Result<()> {
-    let theirs = exchange_with_both(ctx, digest).await;
-    if theirs.from_prev != digest || theirs.from_next != digest {
-        return Err(abort(ctx, FailedCheck::ViewMismatch));
+    let (me, theirs) = (ctx.party(), exchange_with_both(ctx, digest).await);
+    for (peer, theirs) in [(me.prev(), theirs.from_prev), (me.next(), theirs.from_next)] {
+        if theirs != digest {
+            return Err(abort(ctx, FailedCheck::ViewMismatch { between: [me, peer] }));
+        }
     }
     Ok(())
 }
 
-/// What a party says at the end of a check.
-const VERDICTS: [(u8, Option<FailedCheck>); 3] =
-    [(0x5a, None), (0x11, Some(FailedCheck::ViewMismatch)), (0xee, Some(FailedCheck::Product))];
+/// What `party` finds if its peers tell it different things.
+pub(crate) fn mismatch_of_peers(party: PartyId) -> FailedCheck {
+    FailedCheck::ViewMismatch { between: [party.prev(), party.next()] }
+}
+
+/// What `party` says at the end of a check, and when.
+fn verdicts(party: PartyId) -> [(u8, Option<FailedCheck>); 3] {
+    [(0x5a, None), (0x11, Some(mismatch_of_peers(party))), (0xee, Some(FailedCheck::Product))]
+}
 
 /// Tells both peers how a check ended here, and goes on only if it passed everywhere.
 ///
@@ -52,16 +60,17 @@ const VERDICTS: [(u8, Option<FailedCheck>); 3] =
 /// # Errors
 /// `Abort` when any party says so, `PeerMisbehaved` when a peer says something else.
 pub async fn confirm<S: Security>(ctx: &Ctx<S>, verdict: Option<FailedCheck>) -> Result<()> {
-    let said = VERDICTS.iter().filter(|(_, kind)| *kind == verdict).map(|(byte, _)| *byte);
-    let theirs = exchange_with_both(ctx, &said.collect::<Vec<u8>>()).await;
+    let party = ctx.party();
+    let said = verdicts(party).into_iter().filter(|(_, kind)| *kind == verdict);
+    let said: Vec<u8> = said.map(|(byte, _)| byte).collect();
+    let theirs = exchange_with_both(ctx, &said).await;
     if let Some(kind) = verdict {
         return Err(abort(ctx, kind));
     }
-    let party = ctx.party();
     for (peer, said) in [(party.prev(), theirs.from_prev), (party.next(), theirs.from_next)] {
-        match VERDICTS.iter().find(|(byte, _)| said == [*byte]) {
+        match verdicts(peer).into_iter().find(|(byte, _)| said == [*byte]) {
             Some((_, None)) => {}
-            Some((_, Some(kind))) => return Err(abort(ctx, *kind)),
+            Some((_, Some(kind))) => return Err(abort(ctx, kind)),
             None => return Err(unknown_verdict(ctx, peer)),
         }
     }

@@ -20,6 +20,7 @@ mod submit;
 mod train;
 mod training_bar;
 mod twin;
+mod verify_evidence;
 mod verify_receipt;
 
 pub use participant::{ParticipantArgs, Participation, block_on};
@@ -56,6 +57,7 @@ enum Command {
     Party(party::Args),
     Submit(submit::Args),
     VerifyReceipt(verify_receipt::Args),
+    VerifyEvidence(verify_evidence::Args),
     Preprocess(preprocess::Args),
     Train(train::Args),
     Model(model::Args),
@@ -78,6 +80,7 @@ impl Command {
             Command::Party(args) => party::run(args, out),
             Command::Submit(args) => submit::run(args, out),
             Command::VerifyReceipt(args) => verify_receipt::run(args, out),
+            Command::VerifyEvidence(args) => verify_evidence::run(args, out),
             Command::Preprocess(args) => preprocess::run(args, out),
             Command::Train(args) => train::run(args, out),
             Command::Model(args) => model::run(args, out),

@@ -118,6 +118,7 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
             out.event(&json!({ "event": "running", "agreement": agreement }));
             bar.note(format!("The parties agree: {}", agreement.short()));
         }
+        TrainEvent::Checking(checked) => bar.rows_checked(checked),
         TrainEvent::Progress(progress) => bar.batch_done(progress),
         // A training makes no triples.
         TrainEvent::Forecast(_) => {}

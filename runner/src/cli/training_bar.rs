@@ -1,6 +1,6 @@
 //! How far a training is: a bar for people, a line a batch for programs.
 
-use crate::control::Progress;
+use crate::control::{Checked, Progress};
 use crate::output::{Output, style};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -9,6 +9,7 @@ use std::time::Duration;
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(200);
 const WAITING: &str = "{spinner} waiting for the first batch, {elapsed} gone";
+const CHECKING: &str = "checking on shares       [{bar:30}] {pos}/{len} rows, {elapsed} gone";
 const BAR: &str = "{msg:<24} [{bar:30}] {pos}/{len} batches, {elapsed} gone, {eta} to go";
 
 /// The bar of a training.
@@ -28,6 +29,15 @@ impl TrainingBar {
     /// Prints a line above the bar, to people only.
     pub fn note(&self, line: impl AsRef<str>) {
         self.bar.println(line);
+    }
+
+    /// Shows how many rows are checked; when all are, the bar waits for the first batch.
+    pub fn rows_checked(&self, Checked { rows, of }: Checked) {
+        let (length, look) = if rows < of { (of, CHECKING) } else { (0, WAITING) };
+        self.bar.set_style(style(look));
+        self.bar.set_length(length);
+        self.bar.set_position(rows.min(length));
+        self.out.event(&json!({ "event": "checking", "rows": rows, "of": of }));
     }
 
     /// Shows that a batch is done.

@@ -129,12 +129,25 @@ pub enum SessionEvent {
     },
     /// What is about to be made, before the first block of triples.
     Forecast(Forecast),
+    /// Rows are checked before the training.
+    Checking(Checked),
     /// A batch, or a block of triples, is done.
     Progress(Progress),
     /// Nothing new; sent regularly so that silence means trouble.
     Alive,
+    /// Where the party has written down what it saw of a computation that broke off.
+    Evidence(String),
     /// The session is over.
     Ended(SessionEnd),
+}
+
+/// How far the check of the members' rows is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Checked {
+    /// Rows checked.
+    pub rows: u64,
+    /// Rows of all members.
+    pub of: u64,
 }
 
 /// Triples that are about to be made.
@@ -234,6 +247,8 @@ pub enum FaultKind {
     Abort,
     /// This party could not do its part, for instance store the result.
     Internal,
+    /// Rows of a member are not what the schema says.
+    BadData,
 }
 
 /// A session that has a model.

@@ -17,7 +17,7 @@ use crate::identity::{Identity, IdentityError, Name};
 use crate::session::{Cancel, Rendezvous};
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
-use mpc_core::net::SessionId;
+use mpc_core::net::{SessionId, Transport};
 use mpc_core::party::PartyId;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,6 +80,9 @@ impl Explain for StartError {
     }
 }
 
+/// What is put in place of the links of a computation.
+pub type Interpose = fn(Box<dyn Transport>) -> Box<dyn Transport>;
+
 /// Everything that the tasks of a node share.
 #[derive(Debug)]
 pub struct Node {
@@ -97,6 +100,8 @@ pub struct Node {
     pub stopping: Cancel,
     /// When the node started.
     pub started: Timestamp,
+    /// Comes between a computation and its links.
+    pub(crate) interpose: Interpose,
     uploading: Mutex<BTreeSet<Name>>,
     running: Mutex<HashMap<SessionId, Running>>,
     stocks_in_use: Mutex<BTreeSet<Digest>>,
@@ -115,6 +120,15 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub fn open(config: NodeConfig) -> Result<Arc<Node>, StartError> {
+        Node::open_with(config, |links| links)
+    }
+
+    /// A node of which all messages of computations pass through `interpose`: to observe
+    /// them, or to play a party that cheats.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open_with(config: NodeConfig, interpose: Interpose) -> Result<Arc<Node>, StartError> {
         let identity = Identity::load(&config.identity)?;
         let consortium = Consortium::load(&config.consortium)?;
         let listed = &consortium.party(config.party).card;
@@ -142,6 +156,7 @@ impl Node {
             rendezvous: Rendezvous::default(),
             stopping: Cancel::default(),
             started: Timestamp::now(),
+            interpose,
             uploading: Mutex::default(),
             running: Mutex::default(),
             stocks_in_use: Mutex::default(),

@@ -1,8 +1,9 @@
 //! Starting a session at all three parties and following it.
 
+use super::agreement::printable;
 use crate::consortium::Consortium;
 use crate::control::{
-    ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason, Refusal,
+    Checked, ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason, Refusal,
     Request, SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
 };
 use crate::digest::Digest;
@@ -43,12 +44,14 @@ pub enum TrainError {
         refusal: Refusal,
     },
     /// The session failed.
-    #[error("{}", told(.reporters, .fault))]
+    #[error("{}", told(.reporters, .fault, .evidence))]
     Failed {
         /// The parties that report this fault; empty where the client alone noticed it.
         reporters: Vec<PartyId>,
         /// The fault.
         fault: SessionFault,
+        /// Where parties have written down what they saw.
+        evidence: Vec<(PartyId, String)>,
     },
     /// The session was cancelled.
     #[error("cancelled; the parties have stopped at step {step}")]
@@ -58,12 +61,14 @@ pub enum TrainError {
     },
 }
 
-fn told(reporters: &[PartyId], fault: &SessionFault) -> String {
+fn told(reporters: &[PartyId], fault: &SessionFault, evidence: &[(PartyId, String)]) -> String {
     if reporters.is_empty() {
         return fault.message.clone();
     }
     let reporters: Vec<String> = reporters.iter().map(PartyId::to_string).collect();
-    format!("{} (reported by {})", fault.message, reporters.join(" and "))
+    let evidence = evidence.iter().map(|(party, path)| format!("; evidence at {party}: {path}"));
+    let evidence = evidence.collect::<String>();
+    format!("{} (reported by {}{evidence})", fault.message, reporters.join(" and "))
 }
 
 impl Explain for TrainError {
@@ -74,6 +79,10 @@ impl Explain for TrainError {
             TrainError::Cancelled { .. } => return None,
             TrainError::Failed { fault, .. } => match fault.kind {
                 FaultKind::BadJob => "correct the job, or submit the data that it needs",
+                FaultKind::BadData => {
+                    "ask its owner to share the rows again with `tercet share`, or leave the data \
+                     set out: list the others as `sets` under [data] in the job"
+                }
                 FaultKind::Disagreement => {
                     "bring the parties to the same job, data, consortium and version; \
                      a data set that is not at all three can be submitted again, or left out \
@@ -83,7 +92,8 @@ impl Explain for TrainError {
                     "start that party's node again, look into its log, then train again"
                 }
                 FaultKind::PeerMisbehaved | FaultKind::Abort => {
-                    "do not repeat this before the operators have compared their logs"
+                    "do not repeat this before the operators have compared their evidence; \
+                     `docs/OPERATING.md` says how"
                 }
                 FaultKind::Internal => "look into the log of that party's node",
             },
@@ -109,6 +119,8 @@ pub enum TrainEvent {
     },
     /// What is about to be made, where triples are.
     Forecast(Forecast),
+    /// All parties have checked these rows.
+    Checking(Checked),
     /// All parties have done this batch, or block of triples.
     Progress(Progress),
     /// The end was asked for.
@@ -227,9 +239,12 @@ async fn tell(parties: &mut [Framed<WriteHalf<TlsSocket>>], what: DuringSession)
 #[derive(Default)]
 struct Follower {
     agreements: [Option<Digest>; 3],
+    checked: [Option<Checked>; 3],
+    checks_shown: Option<Checked>,
     progress: [Option<Progress>; 3],
     shown: Option<Progress>,
     forecast: Option<Forecast>,
+    evidence: [Option<String>; 3],
     ends: [Option<End>; 3],
     /// When the parties that have not reported their end are given up.
     deadline: Option<Instant>,
@@ -283,13 +298,28 @@ impl Follower {
                     on_event(TrainEvent::Forecast(forecast));
                 }
             }
+            Ok(SessionEvent::Checking(checked)) => {
+                self.checked[i] = Some(checked);
+                self.show_check(on_event);
+            }
             Ok(SessionEvent::Progress(progress)) => {
                 self.progress[i] = Some(progress);
                 self.show(on_event);
             }
+            Ok(SessionEvent::Evidence(path)) => self.evidence[i] = Some(printable(&path)),
             Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
             Ok(SessionEvent::Ended(end)) => self.end(party, End::Ended(end)),
             Err(e) => self.end(party, End::Lost(e.to_string())),
+        }
+    }
+
+    /// Shows how far the slowest party is with the check of the rows.
+    fn show_check(&mut self, on_event: &mut impl FnMut(TrainEvent)) {
+        let [Some(a), Some(b), Some(c)] = self.checked else { return };
+        let slowest = Some(a.min(b).min(c));
+        if slowest != self.checks_shown {
+            self.checks_shown = slowest;
+            slowest.into_iter().for_each(|checked| on_event(TrainEvent::Checking(checked)));
         }
     }
 
@@ -356,16 +386,22 @@ impl Follower {
         }
         // Of equal faults the first is told; silence says least about the cause.
         faults.extend(silent);
-        Err(most_telling(faults))
+        let evidence = PartyId::ALL.into_iter().zip(self.evidence);
+        let evidence = evidence.filter_map(|(party, path)| Some((party, path?)));
+        Err(most_telling(faults, evidence.collect()))
     }
 }
 
 /// The fault that explains the others: of the worst kind, told by the most parties.
-fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
+fn most_telling(
+    mut faults: Vec<(PartyId, SessionFault)>,
+    evidence: Vec<(PartyId, String)>,
+) -> TrainError {
     let weight = |fault: &SessionFault| match fault.kind {
-        FaultKind::PeerMisbehaved => 6,
-        FaultKind::Abort => 5,
-        FaultKind::Disagreement => 4,
+        FaultKind::PeerMisbehaved => 7,
+        FaultKind::Abort => 6,
+        FaultKind::Disagreement => 5,
+        FaultKind::BadData => 4,
         FaultKind::Internal => 3,
         FaultKind::BadJob => 2,
         // A party that names the step was in the middle of it.
@@ -383,7 +419,7 @@ fn most_telling(mut faults: Vec<(PartyId, SessionFault)>) -> TrainError {
         .filter(|&party| fault.lost_peer() != Some(party))
         .collect();
     reporters.sort();
-    TrainError::Failed { reporters, fault }
+    TrainError::Failed { reporters, fault, evidence }
 }
 
 /// The request to train a job in a fresh session.
@@ -419,15 +455,16 @@ mod tests {
     #[test]
     fn a_lost_party_is_not_said_to_have_reported_it() {
         let faults = vec![(P0, lost(P1)), (P1, lost(P1)), (P2, lost(P1))];
-        let told = most_telling(faults).to_string();
+        let told = most_telling(faults, Vec::new()).to_string();
         assert_eq!(told, "lost party 1 (reported by party 0 and party 2)");
-        assert_eq!(most_telling(vec![(P1, lost(P1))]).to_string(), "lost party 1");
+        assert_eq!(most_telling(vec![(P1, lost(P1))], Vec::new()).to_string(), "lost party 1");
     }
 
     #[test]
     fn a_party_that_reports_its_own_failure_is_named_as_reporter() {
         let failed = SessionFault::internal("no memory");
-        let told = most_telling(vec![(P0, lost(P1)), (P1, failed)]).to_string();
-        assert_eq!(told, "no memory (reported by party 1)");
+        let evidence = vec![(P0, "/there".into())];
+        let told = most_telling(vec![(P0, lost(P1)), (P1, failed)], evidence).to_string();
+        assert_eq!(told, "no memory (reported by party 1; evidence at party 0: /there)");
     }
 }

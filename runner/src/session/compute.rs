@@ -8,6 +8,7 @@ use super::fault::end_of;
 use super::host::News;
 use super::prepare::Prepared;
 use super::supply::{self, StoredBlocks};
+use super::{Agreement, checks};
 use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::job::{Multiplication, Security};
@@ -28,6 +29,7 @@ use nn::engine::Mpc;
 use nn::seed::Seed;
 use nn::train::{Dataset, Event, TrainedModel, train};
 use protocols::open::open;
+use std::cell::Cell;
 use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -56,38 +58,80 @@ pub(super) struct Finished {
     pub(super) stats: SessionStats,
 }
 
-/// Agrees on keys, trains and seals the model share; or makes triples.
+/// What the parties have computed.
+enum Computed {
+    /// The model.
+    Model(TrainedModel<Fixed>),
+    /// Triples, which are stored.
+    Triples,
+    /// That these submissions, by number, break the schema; nothing was trained on them.
+    BadData(Vec<usize>),
+}
+
+/// How a session ended without a result.
+pub(super) struct Broken {
+    pub(super) end: Box<SessionEnd>,
+    /// How far the computation came, if it had begun, and what was agreed on.
+    pub(super) reached: Option<Box<(Outcome, Agreement)>>,
+}
+
+impl From<SessionEnd> for Broken {
+    fn from(end: SessionEnd) -> Self {
+        Broken { end: end.into(), reached: None }
+    }
+}
+
+impl From<SessionFault> for Broken {
+    fn from(fault: SessionFault) -> Self {
+        SessionEnd::Failed(fault).into()
+    }
+}
+
+/// Agrees on keys, checks the rows, trains and seals the model share; or makes triples.
 ///
 /// # Errors
 /// How the session ended instead.
-pub(super) fn run(
-    work: Work,
-    news: &watch::Sender<News>,
-) -> std::result::Result<Finished, SessionEnd> {
+pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result<Finished, Broken> {
     let Work { node, prepared, data, links, cancel } = work;
-    let mut transport = transport(&node, &prepared, links)
-        .map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?
+    let transport = transport(&node, &prepared, links)
+        .map_err(SessionFault::internal)?
         .cancel_with(Arc::clone(&cancel));
+    let mut transport = (node.interpose)(Box::new(transport));
     let started = Instant::now();
     let agreement = prepared.agreement.digest();
-    let keys = agree_keys(&mut transport, &agreement.0, &mut SysRng).map_err(end_of)?;
+    let keys = agree_keys(&mut *transport, &agreement.0, &mut SysRng).map_err(end_of)?;
     let prss = Prss::new(keys.with_prev.as_bytes(), keys.with_next.as_bytes());
     drop(keys);
-    let session = Session::new(&mut transport, prss, KEY_AGREEMENT_ROUNDS).cancel_with(cancel);
+    let trace = Cell::new(None);
+    let session = Session::new(&mut *transport, prss, KEY_AGREEMENT_ROUNDS)
+        .cancel_with(cancel)
+        .trace_in(&trace);
+    let broken = |end: SessionEnd, outcome: Option<Outcome>| {
+        let reached = outcome.map(|outcome| (outcome, prepared.agreement.clone()).into());
+        Broken { end: end.into(), reached }
+    };
     let mut iterations = 0;
     let done = |done| {
         iterations += 1;
         news.send_modify(|news| news.progress = Some(done));
     };
-    let (model, outcome) = match prepared.job.security() {
+    let computed = match prepared.job.security() {
         Security::SemiHonest => {
-            session.run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, done))
+            session.run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done))
         }
         Security::Malicious => {
-            session.run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, done))
+            session.run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done))
         }
     }
-    .map_err(end_of)?;
+    .map_err(|error| broken(end_of(error), trace.get()));
+    let (model, outcome) = match computed? {
+        (Computed::Model(model), outcome) => (Some(model), outcome),
+        (Computed::Triples, outcome) => (None, outcome),
+        (Computed::BadData(sets), outcome) => {
+            let end = SessionEnd::Failed(SessionFault::bad_data(&prepared, &sets));
+            return Err(broken(end, Some(outcome)));
+        }
+    };
     let stats = SessionStats {
         seconds: started.elapsed().as_secs_f64(),
         iterations,
@@ -97,7 +141,7 @@ pub(super) fn run(
         transcript: Digest(outcome.transcript),
     };
     let sealed = model.map(|model| seal(&node, &prepared, model, &outcome)).transpose();
-    let sealed = sealed.map_err(|e| SessionEnd::Failed(SessionFault::internal(e)))?;
+    let sealed = sealed.map_err(SessionFault::internal)?;
     Ok(Finished { sealed, stats })
 }
 
@@ -117,18 +161,25 @@ fn transport(node: &Node, prepared: &Prepared, links: [Link; 2]) -> io::Result<T
     TlsTransport::new(node.party(), prepared.agreement.session, deadline, prev?, next?)
 }
 
-/// What the session is for: trains where there are data, else makes triples.
+/// What the session is for: trains where there are data, if they pass the check; else makes
+/// triples.
 async fn program<S: security::Security>(
     ctx: Ctx<S>,
     node: &Arc<Node>,
     prepared: &Prepared,
     data: Option<Dataset<Fixed>>,
+    news: &watch::Sender<News>,
     done: impl FnMut(Progress),
-) -> Result<Option<TrainedModel<Fixed>>> {
-    match data {
-        Some(data) => train_shared(ctx, node, prepared, data, done).await.map(Some),
-        None => supply::make(ctx, node, prepared, done).await.map(|()| None),
+) -> Result<Computed> {
+    let Some(data) = data else {
+        supply::make(ctx, node, prepared, done).await?;
+        return Ok(Computed::Triples);
+    };
+    let broken = checks::broken_sets(&ctx.step("check-inputs"), prepared, &data, news).await?;
+    if !broken.is_empty() {
+        return Ok(Computed::BadData(broken));
     }
+    train_shared(ctx, node, prepared, data, done).await.map(Computed::Model)
 }
 
 async fn train_shared<S: security::Security>(

@@ -1,7 +1,10 @@
 //! Faults of a session: from the errors of protocols and links, and by inquiry.
 
+use super::agreement::sentence;
+use super::prepare::Prepared;
 use crate::control::{ControlError, FaultKind, SessionEnd, SessionFault};
 use crate::failure::Failure;
+use crate::job::CheckInputs;
 use mpc_core::error::Error;
 use mpc_core::party::PartyId;
 use std::fmt;
@@ -15,6 +18,23 @@ impl SessionFault {
     /// The job cannot be run with what is here.
     pub fn bad_job(reason: impl fmt::Display) -> Self {
         SessionFault::new(FaultKind::BadJob, None, reason)
+    }
+
+    /// The submissions with these numbers break the schema.
+    pub(super) fn bad_data(prepared: &Prepared, sets: &[usize]) -> Self {
+        let told: Vec<String> = sets
+            .iter()
+            .map(|&set| {
+                let set = &prepared.submissions[set];
+                format!("data set {} of {} breaks its schema", set.id, set.owner)
+            })
+            .collect();
+        let what = match prepared.job.check_inputs() {
+            CheckInputs::All => "a label or a feature",
+            CheckInputs::None | CheckInputs::Labels => "a label",
+        };
+        let reason = format!("{}: {what} is not what it may be", sentence(&told));
+        SessionFault::new(FaultKind::BadData, None, reason)
     }
 
     /// This party could not do its part.

@@ -1,19 +1,22 @@
 //! Hosting a session at a party: from the client's request to its last message.
 
-use super::compute::{self, Finished, Work};
+use super::compute::{self, Broken, Finished, Work};
 use super::fault::{learn, suspect};
 use super::links::Connector;
 use super::loading::load_together;
 use super::prepare::{Prepared, prepare};
-use super::{Cancel, Purpose, inputs, inquiry, supply};
+use super::{Agreement, Cancel, Purpose, inputs, inquiry, supply};
 use crate::control::{
-    ControlError, DuringSession, Forecast, Framed, Progress, Reason, Refusal, SessionEnd,
+    Checked, ControlError, DuringSession, Forecast, Framed, Progress, Reason, Refusal, SessionEnd,
     SessionEvent, SessionFault, SessionStats,
 };
 use crate::digest::Digest;
+use crate::evidence::Evidence;
 use crate::identity::Name;
 use crate::node::{Node, SessionGuard, store_refusal};
 use crate::store::StoreError;
+use jiff::Timestamp;
+use mpc_core::exec::Outcome;
 use mpc_core::net::SessionId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +59,8 @@ pub(super) struct News {
     agreement: Option<Digest>,
     /// What is about to be made, where triples are.
     forecast: Option<Forecast>,
+    /// How far the check of the rows is.
+    pub(super) checked: Option<Checked>,
     /// The last batch that was done.
     pub(super) progress: Option<Progress>,
 }
@@ -89,7 +94,7 @@ pub async fn host(
     let mut reports = interval(REPORT_EVERY);
     reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reporter = Reporter::default();
-    let last = loop {
+    let (evidence, last) = loop {
         tokio::select! {
             last = &mut session => break last,
             _ = reports.tick() => {
@@ -102,6 +107,9 @@ pub async fn host(
     listener.abort();
     // A short session ends between two reports. A client that is gone shows below.
     let _ = reporter.report(&mut to_client, &mut latest).await;
+    if let Some(evidence) = evidence {
+        let _ = to_client.send(&SessionEvent::Evidence(evidence)).await;
+    }
     let told = to_client.send(&last).await;
     to_client.close().await;
     told
@@ -135,6 +143,10 @@ impl Reporter {
         if let Some(forecast) = news.forecast.filter(|_| self.told.forecast.is_none()) {
             to_client.send(&SessionEvent::Forecast(forecast)).await?;
         }
+        if let Some(checked) = news.checked.filter(|_| news.checked != self.told.checked) {
+            self.quiet = 0;
+            to_client.send(&SessionEvent::Checking(checked)).await?;
+        }
         if let Some(progress) = news.progress.filter(|_| news.progress != self.told.progress) {
             self.quiet = 0;
             to_client.send(&SessionEvent::Progress(progress)).await?;
@@ -148,13 +160,14 @@ impl Reporter {
     }
 }
 
-/// Runs the session to its end, notes the end down and returns the last message.
+/// Runs the session to its end, notes the end down and returns where there is evidence, if
+/// any, and the last message.
 async fn run(
     node: &Arc<Node>,
     guard: &SessionGuard<'_>,
     request: &SessionRequest,
     news: watch::Sender<News>,
-) -> SessionEvent {
+) -> (Option<String>, SessionEvent) {
     let session = request.session;
     let prepared = {
         let (node, request) = (Arc::clone(node), request.clone());
@@ -172,19 +185,29 @@ async fn run(
         Err(fault) => (Err(fault), Ok(())),
     };
     if let Err(e) = noted {
-        return SessionEvent::Refused(match e {
+        let refusal = match e {
             StoreError::SessionUsed(_) => Refusal::new(Reason::SessionUsed, e),
             e => store_refusal(&e),
-        });
+        };
+        return (None, SessionEvent::Refused(refusal));
     }
     tracing::info!(%session, client = %request.client, "session begins");
+    let mut evidence = None;
     let end = match prepared {
         Ok(prepared) => match compute_with_peers(node, guard, prepared, news).await {
             Ok(Finished { sealed: Some(sealed), stats }) => {
                 store_model(node, session, sealed, stats).await
             }
             Ok(Finished { sealed: None, stats }) => SessionEnd::Finished(stats),
-            Err(end) => investigate(node, guard, end).await,
+            Err(Broken { end: seen, reached }) => {
+                let end = investigate(node, guard, *seen.clone()).await;
+                if let (SessionEnd::Failed(seen), SessionEnd::Failed(told), Some(reached)) =
+                    (*seen, &end, reached)
+                {
+                    evidence = keep_evidence(node, (seen, told), *reached).await;
+                }
+                end
+            }
         },
         Err(fault) => {
             let connector = connector(node);
@@ -203,7 +226,7 @@ async fn run(
             tracing::error!(%session, error = %e, "cannot note down how the session ended");
         }
     }
-    SessionEvent::Ended(end)
+    (evidence, SessionEvent::Ended(end))
 }
 
 fn log_end(session: SessionId, end: &SessionEnd) {
@@ -244,19 +267,16 @@ async fn compute_with_peers(
     guard: &SessionGuard<'_>,
     mut prepared: Prepared,
     news: watch::Sender<News>,
-) -> Result<Finished, SessionEnd> {
+) -> Result<Finished, Broken> {
     let cancel = guard.cancel();
     let connector = connector(node);
+    let cancelled = |step: &str| Broken::from(SessionEnd::Cancelled { step: step.into() });
     let links = tokio::select! {
-        links = connector.connect(&mut prepared.agreement) => {
-            links.map_err(SessionEnd::Failed)?
-        }
-        () = cancel.wait() => {
-            return Err(SessionEnd::Cancelled { step: "connecting to the other parties".into() });
-        }
+        links = connector.connect(&mut prepared.agreement) => links?,
+        () = cancel.wait() => return Err(cancelled("connecting to the other parties")),
     };
     let forecast = supply::forecast(&prepared);
-    check_supply(node, &prepared, &forecast).map_err(SessionEnd::Failed)?;
+    check_supply(node, &prepared, &forecast)?;
     let prepared = Arc::new(prepared);
     let loading = load_together([node.party().prev(), node.party().next()], links, {
         let (node, prepared) = (Arc::clone(node), Arc::clone(&prepared));
@@ -270,10 +290,8 @@ async fn compute_with_peers(
         }
     });
     let (links, data) = tokio::select! {
-        loaded = loading => loaded.map_err(SessionEnd::Failed)?,
-        () = cancel.wait() => {
-            return Err(SessionEnd::Cancelled { step: "loading the shares".into() });
-        }
+        loaded = loading => loaded?,
+        () = cancel.wait() => return Err(cancelled("loading the shares")),
     };
     news.send_modify(|news| {
         news.agreement = Some(prepared.agreement.digest());
@@ -286,11 +304,9 @@ async fn compute_with_peers(
         // If nobody waits any more, the result has nobody to go to.
         let _ = done.send(compute::run(work, &news));
     });
-    if let Err(e) = spawned {
-        return Err(SessionEnd::Failed(SessionFault::internal(e)));
-    }
+    spawned.map_err(SessionFault::internal)?;
     result.await.unwrap_or_else(|_| {
-        Err(SessionEnd::Failed(SessionFault::internal("the computation failed; see the log")))
+        Err(SessionFault::internal("the computation failed; see the log").into())
     })
 }
 
@@ -341,6 +357,29 @@ async fn find_cause(node: &Node, guard: &SessionGuard<'_>, fault: SessionFault) 
         return SessionEnd::Failed(fault.third_lost(third));
     }
     learn(node.party(), fault, peer, &told)
+}
+
+/// Writes down what this party saw of a session whose computation broke off, and, apart from
+/// that, the fault as it is told, for which it may have believed a peer. Returns where.
+async fn keep_evidence(
+    node: &Arc<Node>,
+    (seen, told): (SessionFault, &SessionFault),
+    (outcome, agreement): (Outcome, Agreement),
+) -> Option<String> {
+    let heard = (told.message != seen.message).then(|| told.message.clone());
+    let (signer, session) = ((node.party(), &node.identity), agreement.session);
+    let evidence =
+        Evidence::sign(signer, &agreement, (&seen, heard), &outcome, Timestamp::now());
+    match blocking(node, move |node| node.store.keep_evidence(&evidence)).await {
+        Ok(path) => {
+            tracing::warn!(%session, evidence = %path.display(), "evidence is kept");
+            Some(path.display().to_string())
+        }
+        Err(e) => {
+            tracing::error!(%session, error = %e, "cannot keep evidence");
+            None
+        }
+    }
 }
 
 async fn store_model(

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod cancel;
+mod checks;
 mod client;
 mod compute;
 mod fault;

@@ -8,6 +8,7 @@
 //!   submissions/DIGEST.share   share files as received, still encrypted
 //!   models/SESSION.model       model shares, encrypted to their receiver
 //!   triples/STOCK-N.triples    blocks of triples, encrypted to this party
+//!   evidence/SESSION.json      what this party saw of sessions that broke off
 //! ```
 //!
 //! A file is written, synchronised and renamed before its row is committed, and
@@ -179,7 +180,7 @@ impl Store {
     pub fn open(dir: &Path, card: &Card) -> Result<Store, StoreError> {
         files::create_private_dir(dir)?;
         let lock = lock(dir)?;
-        for part in ["incoming", "submissions", "models", "triples"] {
+        for part in ["incoming", "submissions", "models", "triples", "evidence"] {
             files::create_dir(&dir.join(part))?;
         }
         let mut database = Connection::open(dir.join("node.db"))?;

@@ -4,6 +4,7 @@ use super::submissions::parsed;
 use super::{Store, StoreError};
 use crate::control::{FaultKind, FinishedSession, SessionEnd, SessionFault, decode, encode};
 use crate::digest::Digest;
+use crate::evidence::Evidence;
 use crate::files::{self, FileError};
 use crate::identity::Name;
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use mpc_core::net::SessionId;
 use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 /// Most sessions that are listed for a job.
 const MAX_LISTED: i64 = 100;
@@ -75,6 +77,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         files::write_atomic(&self.path("models", &file_name(session)), model)?;
         self.note_end(session, end, true)
+    }
+
+    /// Keeps what this party saw of a session that broke off, and returns where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_evidence(&self, evidence: &Evidence) -> Result<PathBuf, StoreError> {
+        let path = self.path("evidence", &format!("{}.json", evidence.session));
+        files::write_atomic(&path, evidence.to_json().as_bytes())?;
+        Ok(path)
     }
 
     /// Notes how a session ended that leaves no model.

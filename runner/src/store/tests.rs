@@ -207,6 +207,25 @@ fn a_session_id_is_used_once_and_a_crash_ends_it() {
 }
 
 #[test]
+fn the_id_of_an_aborted_session_is_not_used_again_after_a_restart() {
+    let fixture = Fixture::new();
+    let session = SessionId([9; 16]);
+    let fault = SessionFault::new(FaultKind::Abort, None, "aborted at step epoch-1");
+    let end = SessionEnd::Failed(fault);
+    {
+        let store = fixture.open();
+        store.begin_session(&new_session(session)).unwrap();
+        store.end_session(session, &end).unwrap();
+        let again = store.begin_session(&new_session(session));
+        assert!(matches!(again, Err(StoreError::SessionUsed(_))));
+    }
+    let store = fixture.open();
+    let again = store.begin_session(&new_session(session));
+    assert!(matches!(again, Err(StoreError::SessionUsed(_))));
+    assert_eq!(store.session(session).unwrap().unwrap().end, Some(end));
+}
+
+#[test]
 fn only_finished_sessions_offer_a_model() {
     let fixture = Fixture::new();
     let store = fixture.open();

@@ -221,10 +221,14 @@ impl Trial {
     /// The seed decides the id of the data set as well, so that two data sets of
     /// one seed have the same.
     pub fn share(&self, member: &str, name: &str, rows: usize, seed: u64) -> Manifest {
+        self.share_data(member, name, &rows_of(rows, seed), seed)
+    }
+
+    /// Shares what a member may have made up: no check of a schema comes before.
+    pub fn share_data(&self, member: &str, name: &str, data: &Encoded, seed: u64) -> Manifest {
         let (owner, consortium) = (self.identity(member), self.consortium());
-        let data = rows_of(rows, seed);
         let sharing = Sharing {
-            data: &data,
+            data,
             schema: schema().digest(),
             name: name.parse().unwrap(),
             owner: &owner,

@@ -10,6 +10,7 @@ mod support;
 mod accuracy;
 mod bad_files;
 mod bad_tables;
+mod cheats;
 mod models;
 mod path;
 mod sessions;
