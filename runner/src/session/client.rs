@@ -49,7 +49,7 @@ pub enum TrainError {
         /// The parties that report this fault; empty where the client alone noticed it.
         reporters: Vec<PartyId>,
         /// The fault.
-        fault: SessionFault,
+        fault: Box<SessionFault>,
         /// Where parties have written down what they saw.
         evidence: Vec<(PartyId, String)>,
     },
@@ -419,7 +419,7 @@ fn most_telling(
         .filter(|&party| fault.lost_peer() != Some(party))
         .collect();
     reporters.sort();
-    TrainError::Failed { reporters, fault, evidence }
+    TrainError::Failed { reporters, fault: fault.into(), evidence }
 }
 
 /// The request to train a job in a fresh session.
