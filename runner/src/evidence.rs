@@ -209,6 +209,7 @@ mod session_text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Purpose;
     use crate::sharefile::tests::TRIAL;
     use mpc_core::net::Traffic;
 
@@ -220,7 +221,10 @@ mod tests {
             job: Digest([3; 32]),
             schema: Digest([4; 32]),
             client: "analyst".parse().unwrap(),
+            purpose: Purpose::Train,
+            rows: 20,
             data: Vec::new(),
+            stocks: Vec::new(),
         };
         let mut fault = SessionFault::new(
             FaultKind::PeerMisbehaved,

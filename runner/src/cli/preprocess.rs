@@ -119,6 +119,8 @@ impl Bar {
             }
             TrainEvent::Forecast(forecast) => self.foretell(forecast),
             TrainEvent::Progress(progress) => self.block_done(progress),
+            // No rows are used.
+            TrainEvent::Checking(_) => {}
             TrainEvent::Cancelling => {
                 self.out.event(&json!({ "event": "cancelling" }));
                 self.out.note("Stopping at the parties; blocks that are done stay in stock ...");

@@ -3,8 +3,8 @@
 use super::agreement::printable;
 use crate::consortium::Consortium;
 use crate::control::{
-    Checked, ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason, Refusal,
-    Request, SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
+    Checked, ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason,
+    Refusal, Request, SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
 };
 use crate::digest::Digest;
 use crate::failure::{EXIT_INTERRUPTED, Explain};

@@ -115,15 +115,14 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
         iterations += 1;
         news.send_modify(|news| news.progress = Some(done));
     };
-    let computed = match prepared.job.security() {
-        Security::SemiHonest => {
-            session.run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done))
+    let computed =
+        match prepared.job.security() {
+            Security::SemiHonest => session
+                .run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done)),
+            Security::Malicious => session
+                .run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done)),
         }
-        Security::Malicious => {
-            session.run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done))
-        }
-    }
-    .map_err(|error| broken(end_of(error), trace.get()));
+        .map_err(|error| broken(end_of(error), trace.get()));
     let (model, outcome) = match computed? {
         (Computed::Model(model), outcome) => (Some(model), outcome),
         (Computed::Triples, outcome) => (None, outcome),

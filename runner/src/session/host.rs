@@ -368,8 +368,7 @@ async fn keep_evidence(
 ) -> Option<String> {
     let heard = (told.message != seen.message).then(|| told.message.clone());
     let (signer, session) = ((node.party(), &node.identity), agreement.session);
-    let evidence =
-        Evidence::sign(signer, &agreement, (&seen, heard), &outcome, Timestamp::now());
+    let evidence = Evidence::sign(signer, &agreement, (&seen, heard), &outcome, Timestamp::now());
     match blocking(node, move |node| node.store.keep_evidence(&evidence)).await {
         Ok(path) => {
             tracing::warn!(%session, evidence = %path.display(), "evidence is kept");
