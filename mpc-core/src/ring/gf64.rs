@@ -5,8 +5,11 @@
 //! carry-less multiplications: by the processor where it has them, else in portable code
 //! without branches or table look-ups.
 
-use super::bits::to_planes;
-use super::simd::{Level, multiversion};
+use super::bits::{from_planes, from_planes_into, to_planes_into};
+use super::chosen::{self, Choice, ROWS, Rows};
+use super::lanes::{BITS, LANES, octets};
+use super::simd::Level;
+use crate::share::Words;
 
 /// Both halves of a carry-less product, low half first.
 type Wide = (u64, u64);
@@ -125,45 +128,72 @@ fn dot(x: &[u64], y: &[u64]) -> Wide {
 }
 
 /// Adds to each of `sums` the sum of the weights whose lane is 1 in a row of bits, 64 lanes
-/// a word.
+/// a word. `terms` has, for each octet of words, an octet a row; words that have no weights
+/// are zero.
 ///
 /// # Panics
 /// If there are not 64 weights a word of a row and as many rows as sums.
-pub fn add_weighted(sums: &mut [u64], rows: &[u64], weights: &[u64]) {
-    assert!(weights.len().is_multiple_of(64), "64 weights a word");
-    assert_eq!(rows.len(), sums.len() * weights.len() / 64, "one row a sum");
-    // Plane s holds bit s of all weights: bit s of a sum is the parity of an AND.
-    let planes = to_planes(weights, 64);
-    parities(Level::best(), sums, rows, &planes);
+pub fn add_weighted_rows(sums: &mut [u64], terms: &[u64], weights: &[u64]) {
+    let rows = sums.len();
+    assert_eq!(terms.len(), weights.len().div_ceil(64 * LANES) * LANES * rows, "octets of words");
+    let level = Level::best();
+    let octets_of_words = terms.chunks_exact(LANES * rows.max(1));
+    let (mut chosen, mut column) = (Rows::new(), Words::zeroed(ROWS_AT_A_TIME));
+    for (first, sums) in (0..).step_by(ROWS_AT_A_TIME).zip(sums.chunks_mut(ROWS_AT_A_TIME)) {
+        // Bit s of all sums, 64 a word, is the sum of the lanes whose weight has bit s.
+        let mut planes = [(); 2].map(|()| Words::zeroed(64 * LANES));
+        column.fill(0);
+        for (terms, weights) in octets_of_words.clone().zip(weights.chunks(64 * LANES)) {
+            for (word, weights) in weights.chunks(64).enumerate() {
+                for (row, octet) in column[..sums.len()].iter_mut().zip(&octets(terms)[first..]) {
+                    *row = octet[word];
+                }
+                to_planes_into(&column, 64, chosen.words());
+                let [left, right] = &mut planes;
+                chosen.add_chosen::<BITS>(level, [left, right], &Choice::new(weights, 64));
+            }
+        }
+        for (sums, planes) in sums.chunks_mut(64 * LANES).zip(&planes) {
+            let values = Words::from(from_planes(planes, 64, 64 * LANES));
+            sums.iter_mut().zip(&*values).for_each(|(sum, x)| *sum ^= x);
+        }
+    }
 }
 
-multiversion! {
-    fn parities(sums: &mut [u64], rows: &[u64], planes: &[u64]) {
-        let words = planes.len() / 64;
-        if words == 0 {
-            return;
+/// Rows whose bits of one lane fill a row of chosen sums.
+const ROWS_AT_A_TIME: usize = 64 * chosen::WIDTH;
+
+/// Overwrites `out` with the linear combination of rows of bits, 64 lanes a word: an element a
+/// lane. `rows` has, for each octet of words, an octet a row.
+///
+/// # Panics
+/// If a length does not fit.
+pub fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
+    let (count, octet) = (weights.len(), 64 * LANES);
+    assert_eq!(rows.len(), out.len().div_ceil(octet) * LANES * count, "one weight a row");
+    let level = Level::best();
+    let choices: Vec<Choice> = weights.chunks(ROWS).map(|part| Choice::new(part, 64)).collect();
+    let mut chosen = Rows::new();
+    let mut planes = [(); 2].map(|()| Words::zeroed(64 * LANES));
+    let pairs = rows.chunks(2 * LANES * count.max(1));
+    for (out, rows) in out.chunks_mut(2 * octet).zip(pairs) {
+        planes.iter_mut().for_each(|planes| planes.fill(0));
+        for (part, choice) in choices.iter().enumerate() {
+            for (half, rows) in rows.chunks_exact(LANES * count).enumerate() {
+                let rows = octets(rows)[part * ROWS..].iter();
+                for (to, row) in chosen.words().chunks_exact_mut(chosen::WIDTH).zip(rows) {
+                    to[half * LANES..][..LANES].copy_from_slice(row);
+                }
+            }
+            let [left, right] = &mut planes;
+            chosen.add_chosen::<BITS>(level, [left, right], choice);
         }
-        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(words)) {
-            // Eight planes at a time, so that a row is read eight times and not 64 times.
-            for (group, planes) in planes.chunks_exact(8 * words).enumerate() {
-                let mut ones = [[0u64; 8]; 8];
-                let (row, row_rest) = row.as_chunks::<8>();
-                for (at, row) in row.iter().enumerate() {
-                    for (plane, ones) in ones.iter_mut().enumerate() {
-                        let plane = &planes[plane * words + 8 * at..][..8];
-                        for lane in 0..8 {
-                            ones[lane] ^= row[lane] & plane[lane];
-                        }
-                    }
-                }
-                for (plane, ones) in ones.iter_mut().enumerate() {
-                    let rest = &planes[plane * words + 8 * row.len()..][..row_rest.len()];
-                    for ((one, row), plane) in ones.iter_mut().zip(row_rest).zip(rest) {
-                        *one ^= row & plane;
-                    }
-                    let all = ones.iter().fold(0, |all, x| all ^ x);
-                    *sum ^= u64::from(all.count_ones() & 1) << (8 * group + plane);
-                }
+        for (out, planes) in out.chunks_mut(octet).zip(&planes) {
+            if out.len() == octet {
+                from_planes_into(planes, 64, out);
+            } else {
+                let values = Words::from(from_planes(planes, 64, octet));
+                out.copy_from_slice(&values[..out.len()]);
             }
         }
     }
@@ -259,24 +289,35 @@ mod tests {
         }
 
         #[test]
-        fn weighted_sums_follow_the_definition(
-            columns in prop::collection::vec((any::<[u64; 3]>(), any::<[u64; 32]>(), any::<[u64; 32]>()), 0..20),
+        fn sums_of_bits_follow_the_definition(
+            words in prop::collection::vec(any::<u64>(), 1..40),
+            weights in prop::collection::vec(any::<u64>(), 1..100),
+            rows in 1usize..1100,
+            columns in 1usize..20,
         ) {
-            let weights: Vec<u64> = columns.iter().flat_map(|(_, a, b)| [*a, *b].concat()).collect();
-            let rows: Vec<u64> =
-                (0..3).flat_map(|row| columns.iter().map(move |(words, ..)| words[row])).collect();
-            let expected = |row: usize| {
-                let lane = |i: usize| columns[i / 64].0[row] >> (i % 64) & 1 == 1;
-                (0..weights.len()).filter(|i| lane(*i)).fold(0, |sum, i| sum ^ weights[i])
+            let rows = rows.min(8000 / columns);
+            let word = |row: usize, column: usize| {
+                words[(row * 7 + column) % words.len()].rotate_left((row + 3 * column) as u32)
             };
-            for level in Level::available() {
-                let mut sums = [0; 3];
-                parities(level, &mut sums, &rows, &to_planes(&weights, 64));
-                prop_assert_eq!(sums, std::array::from_fn(expected));
-            }
-            let mut sums = [0; 3];
-            add_weighted(&mut sums, &rows, &weights);
-            prop_assert_eq!(sums, std::array::from_fn(expected));
+            let by_octets: Vec<u64> = (0..columns.next_multiple_of(LANES) * rows)
+                .map(|i| (i / (rows * LANES) * LANES + i % LANES, i / LANES % rows))
+                .map(|(column, row)| if column < columns { word(row, column) } else { 0 })
+                .collect();
+            let weight = |i: usize| weights[i % weights.len()].rotate_left(i as u32 / 5);
+            let of_lanes: Vec<u64> = (0..64 * columns).map(weight).collect();
+            let bit = |row: usize, lane: usize| word(row, lane / 64) >> (lane % 64) & 1 == 1;
+            let sum_of_row = |row: usize| {
+                (0..64 * columns).filter(|&i| bit(row, i)).fold(5, |sum, i| sum ^ of_lanes[i])
+            };
+            let mut sums = vec![5; rows];
+            add_weighted_rows(&mut sums, &by_octets, &of_lanes);
+            prop_assert_eq!(sums, (0..rows).map(sum_of_row).collect::<Vec<u64>>());
+            let of_rows: Vec<u64> = (0..rows).map(weight).collect();
+            let sum_of_lane =
+                |lane: usize| (0..rows).filter(|&row| bit(row, lane)).fold(0, |sum, i| sum ^ of_rows[i]);
+            let mut out = vec![5; 64 * columns];
+            combine(&mut out, &by_octets, &of_rows);
+            prop_assert_eq!(out, (0..64 * columns).map(sum_of_lane).collect::<Vec<u64>>());
         }
 
         #[test]

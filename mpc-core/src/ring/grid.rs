@@ -6,14 +6,21 @@
 //! variable is the highest digit.
 
 pub use super::lanes::LANES;
-use super::lanes::{Aligned, Octet, Simd, ZERO, octets_mut, vectorised, wipe};
+use super::lanes::{
+    Aligned, BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, ZERO, octets, octets_mut, vectorised,
+    wipe,
+};
 use super::simd::{Level, multiversion};
 
 /// The most variables of [`multiply_words`] and [`multiply_bits`].
 pub const MAX_VARIABLES: usize = 6;
 
-/// Points of the largest grid.
-const MAX_POINTS: usize = points(MAX_VARIABLES);
+/// Variables whose points are expanded together: what is expanded stays in the first-level
+/// cache.
+const INNER_VARIABLES: usize = MAX_VARIABLES - 1;
+
+/// Points of the grid in these.
+const INNER_POINTS: usize = points(INNER_VARIABLES);
 
 /// Number of points.
 pub const fn points(variables: usize) -> usize {
@@ -59,15 +66,15 @@ vectorised! {
 
 multiversion! {
     fn bits(values: &mut [u64], variables: usize) {
-        expand(values, variables, |to, x, y| *to = x ^ y);
+        let vector = values.len() / points(variables);
+        expand(Ring::<Plain, BITS>(Plain), values, vector, variables);
     }
 }
 
-/// From the values at the corners those at all points, given how to overwrite a value with
-/// the difference of two.
+/// From the values at the corners those at all points; the last variables may be done
+/// already, whose points are then a vector of `third` values.
 #[inline(always)]
-fn expand<T>(values: &mut [T], variables: usize, subtract: impl Fn(&mut T, &T, &T)) {
-    let mut third = values.len() / points(variables);
+fn expand<T>(ring: impl Subtract<T>, values: &mut [T], mut third: usize, variables: usize) {
     for variable in (0..variables).rev() {
         // The variables after this one are done; for those before it only corners are known.
         for corner in 0..1 << variable {
@@ -75,7 +82,7 @@ fn expand<T>(values: &mut [T], variables: usize, subtract: impl Fn(&mut T, &T, &
             let (low, rest) = values[start..start + 3 * third].split_at_mut(third);
             let (high, leading) = rest.split_at_mut(third);
             for ((leading, high), low) in leading.iter_mut().zip(high).zip(low) {
-                subtract(leading, high, low);
+                ring.subtract(leading, high, low);
             }
         }
         third *= 3;
@@ -85,13 +92,16 @@ fn expand<T>(values: &mut [T], variables: usize, subtract: impl Fn(&mut T, &T, &
 /// [`expand_words`] in a kernel.
 #[inline(always)]
 pub(super) fn expand_octets<S: Simd>(simd: S, values: &mut [Octet], variables: usize) {
-    expand(values, variables, |to, x, y| simd.store(to, simd.sub(simd.load(x), simd.load(y))));
+    let vector = values.len() / points(variables);
+    expand(Ring::<S, WORDS>(simd), values, vector, variables);
 }
 
-/// The local parts of replicated products of polynomials, at some points.
+/// The local parts of replicated products of polynomials, at some points, for eight columns
+/// at a time.
 ///
-/// A factor is given by the two components of its values at the corners, one row of equal
-/// length a corner; `out` gets one row a point.
+/// A factor is given by the two components of its values at the corners: for each octet of
+/// columns, an octet a corner. `out` has room for some octets for each octet of columns: the last
+/// ones get the products, one a point, in ascending order of the points.
 ///
 /// # Panics
 /// If there are more than `2^MAX_VARIABLES` corners, or a length does not fit.
@@ -124,102 +134,171 @@ pub fn multiply_bits(
 fn check(out: &[u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2]) {
     assert!(corners.is_power_of_two() && corners <= 1 << MAX_VARIABLES, "{corners} corners");
     let len = x[0].len();
-    assert!(x.iter().chain(&y).all(|rows| rows.len() == len), "operands differ in length");
-    assert!(len.is_multiple_of(corners), "rows of equal length");
-    assert_eq!(out.len(), at.len() * (len / corners), "one row a point");
+    assert!(x.iter().chain(&y).all(|values| values.len() == len), "operands differ in length");
+    assert!(len.is_multiple_of(corners * LANES), "octets of columns");
+    let columns = len / corners;
+    assert!(out.len().is_multiple_of(columns.max(1)), "octets for each octet of columns");
+    assert!(out.len() >= at.len() * columns, "one octet a point");
+    assert!(at.is_sorted(), "points in ascending order");
     assert!(at.iter().all(|at| *at < points(corners.ilog2() as usize)), "points of the grid");
 }
 
-/// Rings as numbers, to choose among the versions of [`multiply`].
-const WORDS: usize = 0;
-const BITS: usize = 1;
-
 vectorised! {
-    fn multiply<const RING: usize>(
+    fn multiply<const KIND: usize>(
         simd, out: &mut [u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2],
     ) {
-        let ring = Ring::<S, RING>(simd);
-        let columns = x[0].len() / corners;
-        let mut values = Aligned([[ZERO; MAX_POINTS]; 2]);
-        let [left, right] = values.0.each_mut().map(|v| &mut v[..points(corners.ilog2() as usize)]);
-        for column in (0..columns).step_by(LANES) {
-            let lanes = LANES.min(columns - column);
-            let row = |rows: &[u64], corner: usize| {
-                first(simd, &rows[corner * columns + column..], lanes)
-            };
-            // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-            ring.evaluate(left, corners, |corner| row(x[0], corner));
-            ring.evaluate(right, corners, |corner| ring.add(row(y[0], corner), row(y[1], corner)));
-            for (&point, row) in at.iter().zip(out.chunks_exact_mut(columns)) {
-                let product = ring.mul(simd.load(&left[point]), simd.load(&right[point]));
-                put(simd, &mut row[column..], lanes, product);
-            }
-            ring.evaluate(left, corners, |corner| row(x[1], corner));
-            ring.evaluate(right, corners, |corner| row(y[0], corner));
-            for (&point, row) in at.iter().zip(out.chunks_exact_mut(columns)) {
-                let row = &mut row[column..];
-                let product = ring.mul(simd.load(&left[point]), simd.load(&right[point]));
-                put(simd, row, lanes, ring.add(first(simd, row, lanes), product));
+        let ring = Ring::<S, KIND>(simd);
+        let mut values = Aligned([[ZERO; INNER_POINTS]; 2]);
+        let [left, right] = &mut values.0;
+        let columns = (x[0].len() / corners / LANES).max(1);
+        let room = (out.len() / LANES / columns).max(1);
+        let out = octets_mut(out).chunks_exact_mut(room);
+        let [x0, x1, y0, y1] = [x[0], x[1], y[0], y[1]].map(|v| octets(v).chunks_exact(corners));
+        for ((((mut out, x0), x1), y0), y1) in out.zip(x0).zip(x1).zip(y0).zip(y1) {
+            let mut at = at;
+            out = &mut out[room - at.len()..];
+            let inner = corners.min(1 << INNER_VARIABLES);
+            // The variables before the inner ones, point by point.
+            for outer in 0..points((corners / inner).ilog2() as usize) {
+                let first = outer * points(inner.ilog2() as usize);
+                let end = at.partition_point(|at| *at < first + points(inner.ilog2() as usize));
+                let (here, beyond) = at.split_at(end);
+                let (products, rest) = out.split_at_mut(end);
+                (at, out) = (beyond, rest);
+                let part = Part { ring, outer, inner };
+                // x_i (y_i + y_{i+1}) + x_{i+1} y_i
+                part.evaluate(left, x0, None);
+                part.evaluate(right, y0, Some(y1));
+                for (&point, out) in here.iter().zip(&mut *products) {
+                    let (x, y) = (&left[point - first], &right[point - first]);
+                    simd.store(out, ring.mul(simd.load(x), simd.load(y)));
+                }
+                part.evaluate(left, x1, None);
+                part.evaluate(right, y0, None);
+                for (&point, out) in here.iter().zip(products) {
+                    let (x, y) = (&left[point - first], &right[point - first]);
+                    let product = ring.mul(simd.load(x), simd.load(y));
+                    simd.store(out, ring.add(simd.load(out), product));
+                }
             }
         }
         wipe(values.0.as_flattened_mut());
     }
 }
 
-/// The arithmetic of a ring on octets.
-#[derive(Clone, Copy)]
-struct Ring<S: Simd, const RING: usize>(S);
+/// What is left of a polynomial at a point of the outer variable.
+struct Part<S: Simd, const KIND: usize> {
+    ring: Ring<S, KIND>,
+    outer: usize,
+    /// How many corners it has.
+    inner: usize,
+}
 
-impl<S: Simd, const RING: usize> Ring<S, RING> {
+impl<S: Simd, const KIND: usize> Part<S, KIND> {
+    /// The value at a corner, from those of the whole polynomial.
     #[inline(always)]
-    fn add(self, x: S::Vector, y: S::Vector) -> S::Vector {
-        if RING == WORDS { self.0.add(x, y) } else { self.0.xor(x, y) }
-    }
-
-    #[inline(always)]
-    fn sub(self, x: S::Vector, y: S::Vector) -> S::Vector {
-        if RING == WORDS { self.0.sub(x, y) } else { self.0.xor(x, y) }
-    }
-
-    #[inline(always)]
-    fn mul(self, x: S::Vector, y: S::Vector) -> S::Vector {
-        if RING == WORDS { self.0.mul(x, y) } else { self.0.and(x, y) }
-    }
-
-    /// A polynomial, given at the corners, at all points.
-    #[inline(always)]
-    fn evaluate(self, values: &mut [Octet], corners: usize, at: impl Fn(usize) -> S::Vector) {
-        for corner in 0..corners {
-            self.0.store(&mut values[corner_point(corner)], at(corner));
+    fn value(&self, corners: &[Octet], corner: usize) -> S::Vector {
+        let Part { ring, inner, .. } = self;
+        match self.outer {
+            0 => ring.0.load(&corners[corner]),
+            1 => ring.0.load(&corners[inner + corner]),
+            _ => ring.sub(ring.0.load(&corners[inner + corner]), ring.0.load(&corners[corner])),
         }
-        expand(values, corners.ilog2() as usize, |to, x, y| {
-            self.0.store(to, self.sub(self.0.load(x), self.0.load(y)));
-        });
+    }
+
+    /// The value at a corner of a polynomial, or of a sum of two.
+    #[inline(always)]
+    fn sum(&self, x: &[Octet], y: Option<&[Octet]>, corner: usize) -> S::Vector {
+        let x = self.value(x, corner);
+        match y {
+            Some(y) => self.ring.add(x, self.value(y, corner)),
+            None => x,
+        }
+    }
+
+    /// A polynomial, or a sum of two, given at the corners, at all points.
+    #[inline(always)]
+    fn evaluate(&self, values: &mut [Octet], x: &[Octet], y: Option<&[Octet]>) {
+        let Part { ring, inner, .. } = *self;
+        let (simd, variables) = (ring.0, inner.ilog2() as usize);
+        if variables < 2 {
+            for corner in 0..inner {
+                simd.store(&mut values[corner_point(corner)], self.sum(x, y, corner));
+            }
+            return expand(ring, values, 1, variables);
+        }
+        // The last two variables at once, in registers.
+        for block in 0..inner / 4 {
+            let (a, b) = (self.sum(x, y, 4 * block), self.sum(x, y, 4 * block + 1));
+            let (c, d) = (self.sum(x, y, 4 * block + 2), self.sum(x, y, 4 * block + 3));
+            let to = &mut values[9 * corner_point(block)..][..9];
+            let rows = [[a, b], [c, d], [ring.sub(c, a), ring.sub(d, b)]];
+            for (to, [low, high]) in to.chunks_exact_mut(3).zip(rows) {
+                simd.store(&mut to[0], low);
+                simd.store(&mut to[1], high);
+                simd.store(&mut to[2], ring.sub(high, low));
+            }
+        }
+        expand(ring, values, 9, variables - 2);
     }
 }
 
-/// The first `lanes` words.
-#[inline(always)]
-fn first<S: Simd>(simd: S, words: &[u64], lanes: usize) -> S::Vector {
-    match words.first_chunk() {
-        Some(octet) if lanes == LANES => simd.load(octet),
-        _ => {
-            let mut octet = ZERO;
-            octet[..lanes].copy_from_slice(&words[..lanes]);
-            simd.load(&octet)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The value at a point, straight from the definition.
+    fn at_point(corners: &[u64], digits: &[usize], subtract: fn(u64, u64) -> u64) -> u64 {
+        let Some((first, others)) = digits.split_first() else { return corners[0] };
+        let (low, high) = corners.split_at(corners.len() / 2);
+        match first {
+            0 => at_point(low, others, subtract),
+            1 => at_point(high, others, subtract),
+            _ => {
+                let [high, low] = [high, low].map(|half| at_point(half, others, subtract));
+                subtract(high, low)
+            }
         }
     }
-}
 
-/// Overwrites the first `lanes` words.
-#[inline(always)]
-fn put<S: Simd>(simd: S, words: &mut [u64], lanes: usize, x: S::Vector) {
-    match words.first_chunk_mut() {
-        Some(octet) if lanes == LANES => simd.store(octet, x),
-        _ => {
-            let mut octet = ZERO;
-            simd.store(&mut octet, x);
-            words[..lanes].copy_from_slice(&octet[..lanes]);
+    fn digits(point: usize, variables: usize) -> Vec<usize> {
+        (0..variables).rev().map(|digit| point / points(digit) % 3).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn products_follow_the_definition(
+            variables in 0usize..=MAX_VARIABLES, octets in 0usize..3, seed: [Octet; 4], every in 1usize..4,
+        ) {
+            let corners = 1 << variables;
+            let operand = |which: usize| -> Vec<u64> {
+                let word = |i: usize| seed[which][i % LANES].rotate_left(i as u32).wrapping_mul(i as u64 | 1);
+                (0..octets * corners * LANES).map(word).collect()
+            };
+            let [x0, x1, y0, y1] = [0, 1, 2, 3].map(operand);
+            let at: Vec<usize> = (0..points(variables)).step_by(every).collect();
+            let value = |operand: &[u64], octet: usize, lane: usize, point: usize, subtract| {
+                let corner = |corner: usize| operand[(octet * corners + corner) * LANES + lane];
+                let corners: Vec<u64> = (0..corners).map(corner).collect();
+                at_point(&corners, &digits(point, variables), subtract)
+            };
+            for level in Level::available() {
+                let mut products = vec![1; octets * at.len() * LANES];
+                let mut ands = products.clone();
+                multiply::<WORDS>(level, &mut products, &at, corners, [&x0, &x1], [&y0, &y1]);
+                multiply::<BITS>(level, &mut ands, &at, corners, [&x0, &x1], [&y0, &y1]);
+                for (i, (product, and)) in products.into_iter().zip(ands).enumerate() {
+                    let (octet, point, lane) = (i / LANES / at.len(), at[i / LANES % at.len()], i % LANES);
+                    let of = |operand: &[u64]| value(operand, octet, lane, point, u64::wrapping_sub);
+                    let sum = of(&y0).wrapping_add(of(&y1));
+                    let expected = of(&x0).wrapping_mul(sum).wrapping_add(of(&x1).wrapping_mul(of(&y0)));
+                    prop_assert_eq!(product, expected);
+                    let of = |operand: &[u64]| value(operand, octet, lane, point, |x, y| x ^ y);
+                    let expected = of(&x0) & (of(&y0) ^ of(&y1)) ^ of(&x1) & of(&y0);
+                    prop_assert_eq!(and, expected);
+                }
+            }
         }
     }
 }

@@ -44,6 +44,16 @@ pub(super) trait Simd: Copy {
     fn xor(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// `x & y`.
     fn and(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+
+    /// Lane `i` of vector `j` becomes lane `j` of vector `i`.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::Vector; LANES]) -> [Self::Vector; LANES] {
+        let mut words = [ZERO; LANES];
+        for (octet, row) in words.iter_mut().zip(rows) {
+            self.store(octet, row);
+        }
+        std::array::from_fn(|lane| self.load(&words.map(|row| row[lane])))
+    }
 }
 
 /// What every processor has.
@@ -91,6 +101,65 @@ impl Simd for Plain {
     #[inline(always)]
     fn and(self, x: Octet, y: Octet) -> Octet {
         std::array::from_fn(|lane| x[lane] & y[lane])
+    }
+}
+
+/// Words of a ring, or words of bits: which arithmetic a [`Ring`] does.
+pub(super) const WORDS: usize = 0;
+/// See [`WORDS`].
+pub(super) const BITS: usize = 1;
+
+/// The arithmetic of a base ring on octets.
+#[derive(Clone, Copy)]
+pub(super) struct Ring<S: Simd, const KIND: usize>(pub(super) S);
+
+impl<S: Simd, const KIND: usize> Ring<S, KIND> {
+    #[inline(always)]
+    pub(super) fn add(self, x: S::Vector, y: S::Vector) -> S::Vector {
+        if KIND == WORDS { self.0.add(x, y) } else { self.0.xor(x, y) }
+    }
+
+    #[inline(always)]
+    pub(super) fn sub(self, x: S::Vector, y: S::Vector) -> S::Vector {
+        if KIND == WORDS { self.0.sub(x, y) } else { self.0.xor(x, y) }
+    }
+
+    #[inline(always)]
+    pub(super) fn mul(self, x: S::Vector, y: S::Vector) -> S::Vector {
+        if KIND == WORDS { self.0.mul(x, y) } else { self.0.and(x, y) }
+    }
+}
+
+/// How to subtract values in memory. A trait and no closure: what a kernel calls has to be
+/// inlined into it, or it is compiled for any processor.
+pub(super) trait Subtract<T>: Copy {
+    /// `to = x - y`.
+    fn subtract(self, to: &mut T, x: &T, y: &T);
+    /// `x -= y`.
+    fn subtract_from(self, x: &mut T, y: &T);
+}
+
+impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
+    #[inline(always)]
+    fn subtract(self, to: &mut Octet, x: &Octet, y: &Octet) {
+        self.0.store(to, self.sub(self.0.load(x), self.0.load(y)));
+    }
+
+    #[inline(always)]
+    fn subtract_from(self, x: &mut Octet, y: &Octet) {
+        self.0.store(x, self.sub(self.0.load(x), self.0.load(y)));
+    }
+}
+
+impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
+    #[inline(always)]
+    fn subtract(self, to: &mut u64, x: &u64, y: &u64) {
+        *to = if KIND == WORDS { x.wrapping_sub(*y) } else { x ^ y };
+    }
+
+    #[inline(always)]
+    fn subtract_from(self, x: &mut u64, y: &u64) {
+        *x = if KIND == WORDS { x.wrapping_sub(*y) } else { *x ^ y };
     }
 }
 
@@ -175,9 +244,18 @@ mod tests {
         }
     }
 
+    vectorised! {
+        fn transposed(simd, words: &mut [Octet; LANES]) {
+            let rows = simd.transpose(std::array::from_fn(|row| simd.load(&words[row])));
+            for (octet, row) in words.iter_mut().zip(rows) {
+                simd.store(octet, row);
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn all_processors_agree(x: Octet, y: Octet) {
+        fn all_processors_agree(x: Octet, y: Octet, words: [Octet; LANES]) {
             let mut expected = [ZERO; 5];
             for lane in 0..LANES {
                 let (x, y) = (x[lane], y[lane]);
@@ -191,6 +269,11 @@ mod tests {
                 let mut out = [ZERO; 5];
                 all_operations(level, &mut out, &x, &y);
                 prop_assert_eq!(out, expected);
+                let mut turned = words;
+                transposed(level, &mut turned);
+                for row in 0..LANES {
+                    prop_assert_eq!(turned[row], words.map(|octet| octet[row]));
+                }
             }
         }
     }

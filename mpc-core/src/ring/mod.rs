@@ -5,6 +5,7 @@
 //! leave the party. So there is one family of kernels, on `u64`.
 
 pub mod bits;
+mod chosen;
 pub mod elementwise;
 pub mod galois;
 pub mod gemm;

@@ -9,9 +9,7 @@ use super::shared::Shared;
 use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
-use mpc_core::ring::bits::from_planes_into;
 use mpc_core::ring::galois::{Dot, GaloisRing};
-use mpc_core::ring::gemm::MatRef;
 use mpc_core::ring::{Z64, gf64, grid};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Words};
@@ -66,12 +64,14 @@ pub trait Algebra: 'static {
     /// Each element of a vector times a challenge of its own.
     fn mul_challenges(x: &mut [u64], challenges: &[u64]);
 
-    /// Adds to each element of the vector `sums` the sum of one row of `terms` (base words),
-    /// weighted by the `LANES * len` challenges of the columns.
-    fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]);
+    /// Adds to each element of the vector `sums` the sum of one of `rows` rows of base words,
+    /// weighted by the `LANES` challenges of each column. `terms` has, for each eight
+    /// columns, eight words a row.
+    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]);
 
     /// Overwrites the vector `out` with the linear combination of rows of base words, column by
-    /// column: `LANES` elements a word. `weights` is a list, an element a row.
+    /// column: `LANES` elements a word. `rows` has, for each eight columns, eight words a
+    /// row; `weights` is a list, an element a row.
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]);
 
     /// The first `count` elements of a vector as a list.
@@ -147,10 +147,8 @@ impl<const D: usize> Algebra for Words64<D> {
         GaloisRing::<D>::mul_challenges(x, challenges);
     }
 
-    fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]) {
-        let rows = terms.len() / challenges.len();
-        let columns = MatRef::new(terms, rows, challenges.len()).t();
-        GaloisRing::<D>::add_weighted(sums, columns, challenges);
+    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
+        GaloisRing::<D>::add_weighted_rows(sums, terms, rows, challenges);
     }
 
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
@@ -223,23 +221,12 @@ impl Algebra for Bits {
         gf64::mul_assign(x, challenges);
     }
 
-    fn weigh(sums: &mut [u64], terms: &[u64], challenges: &[u64]) {
-        gf64::add_weighted(sums, terms, challenges);
+    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
+        gf64::add_weighted_rows(&mut sums[..rows], terms, challenges);
     }
 
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        let words = rows.len() / weights.len();
-        // Bit s of the elements is the XOR of the rows whose weight has bit s; weights are
-        // public, so to branch on them is safe.
-        let mut planes = Words::zeroed(words * 64);
-        for (s, plane) in planes.chunks_exact_mut(words).enumerate() {
-            for (row, weight) in rows.chunks_exact(words).zip(weights) {
-                if weight >> s & 1 == 1 {
-                    Self::add(plane, row);
-                }
-            }
-        }
-        from_planes_into(&planes, 64, out);
+        gf64::combine(out, rows, weights);
     }
 
     fn list(vector: &[u64], count: usize) -> Words {

@@ -3,12 +3,14 @@
 use super::algebra::{Algebra, Bits, Words64, vector_words};
 use super::coin::Coins;
 use super::compress::{Claim, compress};
-use super::grid::Known;
+use super::grid::{self, Known};
 use super::matrices::MatrixProduct;
 use super::shared::Shared;
 use super::table::{Factors, Table};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
+use mpc_core::ring::galois::GaloisRing;
+use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::{Components, Product, Security};
 
 fn factors(operands: &[Components; 3]) -> Factors<'_> {
@@ -31,9 +33,9 @@ pub async fn bits<S: Security>(
     });
     let table = Table::consecutive::<Bits>(ands.collect());
     let challenges = coins.toss().await.next::<Bits>(table.columns() * Bits::LANES);
-    let known = table.corners::<Bits>(&challenges);
-    let missing = known.missing(table.variables());
-    let local = table.grid_products::<Bits>(&challenges, &missing);
+    let missing = grid::between_corners(table.variables());
+    let (claimed, local) = table.weighted::<Bits>(&challenges, &missing, true);
+    let known = Known::Corners(claimed);
     let computed = Bits::reshare(&ctx.step("table"), local).await?;
     let values = known.complete::<Bits>(table.variables(), &computed);
     let at = coins.toss().await.next::<Bits>(table.variables());
@@ -79,15 +81,15 @@ pub async fn words<const D: usize, S: Security>(
     let mut challenges = coins.toss().await;
     let single = Table::consecutive::<Words64<D>>(single);
     let of_single = challenges.next::<Words64<D>>(single.columns());
-    let claimed = single.corners::<Words64<D>>(&of_single);
     let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
     let matrices: Vec<Claim> =
         matrices.iter().map(|matrix| matrix.claim::<D>(&mut challenges)).collect();
     // Step 2: what is missing on the grids of the two tables, in one message.
-    let missing = claimed.missing(single.variables());
-    let local = single.grid_products::<Words64<D>>(&of_single, &missing);
-    let missing_dots = dots.claimed.missing(dots.table.variables());
-    let local_dots = dots.table.grid_products::<Words64<D>>(&dots.challenges, &missing_dots);
+    let missing = grid::between_corners(single.variables());
+    let (claimed, local) = single.weighted::<Words64<D>>(&of_single, &missing, true);
+    let claimed = Known::Corners(claimed);
+    let missing = dots.claimed.missing(dots.table.variables());
+    let (_, local_dots) = dots.table.weighted::<Words64<D>>(&dots.challenges, &missing, false);
     let both = [&local[..], &local_dots[..]].concat().into();
     let computed = <Words64<D>>::reshare(&ctx.step("tables"), both).await?;
     let (computed, computed_dots) = computed.split_at(local.len());
@@ -133,8 +135,10 @@ impl<'a> DotTable<'a> {
         let mut challenges = Vec::with_capacity(table.columns());
         for (source, (z, width)) in products.iter().zip(widths).enumerate() {
             let of_columns = next(*width);
-            <Words64<D>>::weigh(&mut sum.first, z[0], &of_columns);
-            <Words64<D>>::weigh(&mut sum.second, z[1], &of_columns);
+            for (sum, z) in [&mut sum.first, &mut sum.second].into_iter().zip(z) {
+                let column = MatRef::new(z, *width, 1);
+                GaloisRing::<D>::add_weighted(sum, column, &of_columns);
+            }
             challenges.extend(of_columns.repeat(table.span(source) / width));
         }
         challenges.resize(table.columns(), 0);

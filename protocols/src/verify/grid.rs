@@ -12,12 +12,18 @@
 
 use super::algebra::Algebra;
 use super::shared::Shared;
-pub use mpc_core::ring::grid::{MAX_VARIABLES, corner_point, points};
+pub use mpc_core::ring::grid::{LANES, MAX_VARIABLES, corner_point, points};
 use mpc_core::share::Words;
 
 /// The points whose digits are bits, in the order of `a`.
 pub fn corners(variables: usize) -> Vec<usize> {
     (0..1 << variables).map(corner_point).collect()
+}
+
+/// The points that are not corners.
+pub fn between_corners(variables: usize) -> Vec<usize> {
+    let corners = corners(variables);
+    (0..points(variables)).filter(|point| !corners.contains(point)).collect()
 }
 
 /// The polynomial with the given values on the grid (a list), at `at`: one element of the
@@ -78,12 +84,13 @@ pub enum Known {
 impl Known {
     /// The points whose values the parties have to compute, in order.
     pub fn missing(&self, variables: usize) -> Vec<usize> {
-        let corners = corners(variables);
-        let given = match self {
-            Known::Corners(_) => &corners[..],
-            Known::Sum(_) => &corners[corners.len() - 1..],
-        };
-        (0..points(variables)).filter(|point| !given.contains(point)).collect()
+        match self {
+            Known::Corners(_) => between_corners(variables),
+            Known::Sum(_) => {
+                let last = corner_point((1 << variables) - 1);
+                (0..points(variables)).filter(|point| *point != last).collect()
+            }
+        }
     }
 
     /// The values at all points, from those at the missing ones.

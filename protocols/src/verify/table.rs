@@ -8,7 +8,7 @@
 
 use super::algebra::{Algebra, vector_words};
 use super::compress::Claim;
-use super::grid::{self, Known};
+use super::grid;
 use super::shared::Shared;
 use mpc_core::share::Words;
 use std::ops::Range;
@@ -41,6 +41,34 @@ pub struct Table<'a> {
 
 /// Base words of each row that are multiplied in one go.
 const BLOCK: usize = 64;
+
+/// Base words of a row that lie side by side in a block.
+const OCTET: usize = grid::LANES;
+
+/// Calls `write` for the parts of a range of columns that lie in an octet each, with their
+/// place in the range: for each eight columns a block has `stride` octets, one a row.
+fn for_octets(
+    block: &mut [u64],
+    [stride, row]: [usize; 2],
+    range: Range<usize>,
+    write: impl Fn(&mut [u64], usize),
+) {
+    let mut column = range.start;
+    while column < range.end {
+        let end = range.end.min((column + 1).next_multiple_of(OCTET));
+        let start = (column / OCTET * stride + row) * OCTET + column % OCTET;
+        write(&mut block[start..start + end - column], column - range.start);
+        column = end;
+    }
+}
+
+/// Copies the front of `from`, most often a whole octet.
+fn copy(to: &mut [u64], from: &[u64]) {
+    match (to.as_chunks_mut::<OCTET>(), from.first_chunk::<OCTET>()) {
+        (([to], []), Some(from)) => *to = *from,
+        _ => to.copy_from_slice(&from[..to.len()]),
+    }
+}
 
 /// How many times the values on the grid may be sent for one word of each product: it
 /// bounds what the first fold adds to the traffic of products by an eighth.
@@ -110,73 +138,84 @@ impl<'a> Table<'a> {
         self.rows[0].iter().find(|p| p.source == source).map_or(0, |p| p.len)
     }
 
-    /// One component of all rows, for a range of columns; row after row, at the front of
-    /// `block`.
+    /// One component of all rows, for a range of columns: for each eight columns eight words a
+    /// row, from octet `first` of `stride` on.
     fn gather(
         &self,
         block: &mut [u64],
+        [stride, first]: [usize; 2],
         columns: &Range<usize>,
         component: impl Fn(&Factors<'a>) -> &'a [u64],
     ) {
-        for (out, pieces) in block.chunks_exact_mut(columns.len()).zip(&self.rows) {
+        for (row, pieces) in (first..).zip(&self.rows) {
+            let at = [stride, row];
             let from = pieces.partition_point(|p| p.column + p.len <= columns.start);
             let mut filled = 0;
             for piece in pieces[from..].iter().take_while(|p| p.column < columns.end) {
                 let begin = piece.column.max(columns.start);
                 let end = (piece.column + piece.len).min(columns.end);
                 let words = &component(&self.factors[piece.source])[piece.start..];
+                let words = &words[begin - piece.column..end - piece.column];
                 let to = begin - columns.start..end - columns.start;
-                out[filled..to.start].fill(0);
+                let gap = filled..to.start;
+                for_octets(block, at, gap, |zeros, _| zeros.fill(0));
                 filled = to.end;
-                out[to].copy_from_slice(&words[begin - piece.column..end - piece.column]);
+                for_octets(block, at, to, |to, at| copy(to, &words[at..]));
             }
-            out[filled..].fill(0);
+            let rest = filled..columns.len().next_multiple_of(OCTET);
+            for_octets(block, at, rest, |zeros, _| zeros.fill(0));
         }
     }
 
-    /// Words of a block of all rows.
+    /// Words of a block of `columns` columns.
+    fn block_words(&self, columns: usize) -> usize {
+        self.rows.len() * columns.next_multiple_of(OCTET)
+    }
+
+    /// Words of the largest block.
     fn block_size(&self) -> usize {
-        self.rows.len() * self.columns.min(BLOCK)
+        self.block_words(self.columns.min(BLOCK))
     }
 
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
         (0..self.columns).step_by(BLOCK).map(|start| start..self.columns.min(start + BLOCK))
     }
 
-    /// The claimed products of each row, weighted by the challenges of the columns.
-    pub fn corners<A: Algebra>(&self, challenges: &[u64]) -> Known {
-        let mut sums = Shared::zeroed(vector_words::<A>(self.rows.len()));
-        let mut block = Words::zeroed(self.block_size());
+    /// What the products of the rows add up to, weighted by the challenges of the columns: as
+    /// claimed for each corner of the grid, if `claimed`, and the local parts at some points
+    /// (lists).
+    pub fn weighted<A: Algebra>(
+        &self,
+        challenges: &[u64],
+        points: &[usize],
+        claimed: bool,
+    ) -> (Shared, Words) {
+        let rows = self.rows.len();
+        let corners = if claimed { rows } else { 0 };
+        let terms = 2 * corners + points.len();
+        let mut sums = Words::zeroed(vector_words::<A>(terms));
+        let mut factors = [(); 4].map(|()| Words::zeroed(self.block_size()));
+        let mut block = Words::zeroed(self.block_size() / rows * terms);
         for columns in self.blocks() {
-            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            let block = &mut block[..self.rows.len() * columns.len()];
-            for (component, sums) in [&mut sums.first, &mut sums.second].into_iter().enumerate() {
-                self.gather(block, &columns, |f| f.z[component]);
-                A::weigh(sums, block, challenges);
+            let size = self.block_words(columns.len());
+            let [x0, x1, y0, y1] = factors.each_mut().map(|factor| &mut factor[..size]);
+            self.gather(x0, [rows, 0], &columns, |f| f.x[0]);
+            self.gather(x1, [rows, 0], &columns, |f| f.x[1]);
+            self.gather(y0, [rows, 0], &columns, |f| f.y[0]);
+            self.gather(y1, [rows, 0], &columns, |f| f.y[1]);
+            let block = &mut block[..size / rows * terms];
+            if claimed {
+                self.gather(block, [terms, 0], &columns, |f| f.z[0]);
+                self.gather(block, [terms, rows], &columns, |f| f.z[1]);
             }
-        }
-        sums.update(|sums| *sums = A::list(sums, self.rows.len()));
-        Known::Corners(sums)
-    }
-
-    /// The local parts of the products at some points of the grid: a list.
-    pub fn grid_products<A: Algebra>(&self, challenges: &[u64], points: &[usize]) -> Words {
-        let mut sums = Words::zeroed(vector_words::<A>(points.len()));
-        let mut blocks = [(); 4].map(|()| Words::zeroed(self.block_size()));
-        let mut products = Words::zeroed(points.len() * self.columns.min(BLOCK));
-        for columns in self.blocks() {
-            let size = self.rows.len() * columns.len();
-            let [x0, x1, y0, y1] = blocks.each_mut().map(|block| &mut block[..size]);
-            self.gather(x0, &columns, |f| f.x[0]);
-            self.gather(x1, &columns, |f| f.x[1]);
-            self.gather(y0, &columns, |f| f.y[0]);
-            self.gather(y1, &columns, |f| f.y[1]);
-            let products = &mut products[..points.len() * columns.len()];
-            A::grid_products(products, points, self.rows.len(), [x0, x1], [y0, y1]);
+            A::grid_products(block, points, rows, [x0, x1], [y0, y1]);
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            A::weigh(&mut sums, products, challenges);
+            A::weigh(&mut sums, block, terms, challenges);
         }
-        A::list(&sums, points.len())
+        let sums = A::list(&sums, terms);
+        let (first, rest) = sums.split_at(corners * A::WIDTH);
+        let (second, computed) = rest.split_at(corners * A::WIDTH);
+        (Shared::of(first, second), computed.to_vec().into())
     }
 
     /// Elements of the extension that the table becomes.
@@ -201,17 +240,17 @@ impl<'a> Table<'a> {
         let mut block = Words::zeroed(self.block_size());
         for columns in self.blocks() {
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            let block = &mut block[..self.rows.len() * columns.len()];
+            let block = &mut block[..self.block_words(columns.len())];
             let words = (start + columns.start * A::LANES) * A::WIDTH;
             let words = words..words + columns.len() * A::LANES * A::WIDTH;
             let Claim { x, y, .. } = claim;
             for (component, x) in [&mut x.first, &mut x.second].into_iter().enumerate() {
-                self.gather(block, &columns, |f| f.x[component]);
+                self.gather(block, [self.rows.len(), 0], &columns, |f| f.x[component]);
                 A::combine(&mut x[words.clone()], block, &scaled);
                 A::mul_challenges(&mut x[words.clone()], challenges);
             }
             for (component, y) in [&mut y.first, &mut y.second].into_iter().enumerate() {
-                self.gather(block, &columns, |f| f.y[component]);
+                self.gather(block, [self.rows.len(), 0], &columns, |f| f.y[component]);
                 A::combine(&mut y[words.clone()], block, &weights);
             }
         }

@@ -6,7 +6,7 @@
 //! `4^levels`. To put these together is linear: sums of products are added up before.
 
 use super::super::grid::{corner_point, expand_octets};
-use super::super::lanes::{Octet, Simd};
+use super::super::lanes::{Octet, Ring, Simd, WORDS};
 use super::GaloisRing;
 
 /// Octets of all sums of products of parts, at most.
@@ -88,9 +88,7 @@ impl<const D: usize> GaloisRing<D> {
     /// Reduces eight polynomials of `2 D - 1` coefficients.
     #[inline(always)]
     pub(super) fn reduce_octets<S: Simd>(simd: S, product: &mut [Octet]) {
-        Self::reduce(product, |to, over| {
-            simd.store(to, simd.sub(simd.load(to), simd.load(over)));
-        });
+        Self::reduce(Ring::<S, WORDS>(simd), product);
     }
 }
 
@@ -103,14 +101,20 @@ fn multiply<S: Simd, const ADD: bool, const N: usize, const M: usize>(
     x: &[Octet],
     y: &[Octet],
 ) {
-    let zero = simd.splat(0);
-    let mut product: [S::Vector; M] =
-        std::array::from_fn(|k| if ADD { simd.load(&sums[k]) } else { zero });
-    let y: [S::Vector; N] = std::array::from_fn(|j| simd.load(&y[j]));
+    let mut product = [simd.splat(0); M];
+    if ADD {
+        for (product, sum) in product.iter_mut().zip(&*sums) {
+            *product = simd.load(sum);
+        }
+    }
+    let mut right = [simd.splat(0); N];
+    for (right, y) in right.iter_mut().zip(y) {
+        *right = simd.load(y);
+    }
     for i in 0..N {
         let x = simd.load(&x[i]);
         for j in 0..N {
-            product[i + j] = simd.add(product[i + j], simd.mul(x, y[j]));
+            product[i + j] = simd.add(product[i + j], simd.mul(x, right[j]));
         }
     }
     for (sum, product) in sums.iter_mut().zip(&product) {

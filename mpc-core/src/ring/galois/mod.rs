@@ -20,6 +20,7 @@ mod tests;
 mod vector;
 mod weighted;
 
+use super::lanes::{Plain, Ring, Subtract, WORDS};
 use super::simd::{Level, multiversion};
 pub use dot::Dot;
 
@@ -53,14 +54,14 @@ impl<const D: usize> GaloisRing<D> {
         assert!(a.len() == D && b.len() == D, "elements have {D} words");
         let mut product = [0; MAX_PRODUCT];
         multiply::<D>(Level::best(), &mut product, a, b);
-        Self::reduce(&mut product, |x, over| *x = x.wrapping_sub(*over));
+        Self::reduce(Ring::<_, WORDS>(Plain), &mut product);
         std::array::from_fn(|i| product[i])
     }
 
-    /// Reduces polynomials of `2 D - 1` coefficients modulo `h`, given how to subtract
-    /// the second from the first; the results are the first `D` coefficients.
+    /// Reduces polynomials of `2 D - 1` coefficients modulo `h`; the results are the first `D`
+    /// coefficients.
     #[inline(always)]
-    fn reduce<T: Copy>(product: &mut [T], subtract: impl Fn(&mut T, &T)) {
+    fn reduce<T: Copy>(ring: impl Subtract<T>, product: &mut [T]) {
         let (low, high) = product.split_at_mut(D);
         // Coefficients whose reduction reaches the upper half again come first.
         let safe = D - Self::TAPS[0];
@@ -68,12 +69,12 @@ impl<const D: usize> GaloisRing<D> {
             let over = high[i];
             for tap in Self::TAPS {
                 let to = if i + tap < D { &mut low[i + tap] } else { &mut high[i + tap - D] };
-                subtract(to, &over);
+                ring.subtract_from(to, &over);
             }
         }
         for tap in Self::TAPS {
             for (to, over) in low[*tap..].iter_mut().zip(&high[..safe]) {
-                subtract(to, over);
+                ring.subtract_from(to, over);
             }
         }
     }

@@ -121,9 +121,16 @@ fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64])
         weighted.extend(by_challenge);
     }
     if columns.is_multiple_of(LANES) {
+        let place = |i: usize| (i / (rows * LANES), i / LANES % rows, i % LANES);
+        let by_octets = |i: usize| {
+            let (octet, row, lane) = place(i);
+            words[row * columns + octet * LANES + lane]
+        };
+        let by_octets: Vec<u64> = (0..words.len()).map(by_octets).collect();
         let mut out = vec![1; columns * D];
-        GaloisRing::<D>::combine(&mut out, words, &weights);
+        GaloisRing::<D>::combine(&mut out, &by_octets, &weights);
         assert_eq!(out, in_octets::<D>(&combined));
+        rows_agree::<D>(&by_octets, rows, &challenges);
     }
     let transposed: Vec<u64> =
         (0..rows * columns).map(|i| words[i % rows * columns + i / rows]).collect();
@@ -133,6 +140,25 @@ fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64])
         GaloisRing::<D>::add_weighted(&mut out, matrix, &challenges);
         assert_eq!(out, in_octets::<D>(&sum(&combined, &weighted)));
     }
+}
+
+/// Rows weighted by the challenges of columns.
+fn rows_agree<const D: usize>(by_octets: &[u64], rows: usize, challenges: &[u64]) {
+    let columns = by_octets.len() / rows;
+    let challenge = |column: usize| challenges[column % challenges.len()].rotate_right(3);
+    let challenges: Vec<u64> = (0..columns).map(challenge).collect();
+    let mut expected = vec![0; rows * D];
+    for (i, word) in by_octets.iter().enumerate() {
+        let (octet, row, lane) = (i / (rows * LANES), i / LANES % rows, i % LANES);
+        for (j, sum) in expected[row * D..][..D].iter_mut().enumerate() {
+            if challenges[octet * LANES + lane] >> j & 1 == 1 {
+                *sum = u64::wrapping_add(*sum, *word);
+            }
+        }
+    }
+    let mut sums = vec![0; rows.next_multiple_of(LANES) * D];
+    GaloisRing::<D>::add_weighted_rows(&mut sums, by_octets, rows, &challenges);
+    assert_eq!(sums, in_octets::<D>(&expected));
 }
 
 proptest! {

@@ -32,17 +32,14 @@ impl<const D: usize> GaloisRing<D> {
     }
 
     /// Overwrites `out` with the linear combination of rows of words: an element a column,
-    /// in octets. `weights` has an element a row.
+    /// in octets. `rows` has, for each octet of columns, an octet a row; `weights` has an
+    /// element a row.
     ///
     /// # Panics
-    /// If the number of columns is not that of whole octets, or a length does not fit.
+    /// If there are not whole octets of columns, or a length does not fit.
     pub fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        let columns = out.len() / D;
-        assert!(
-            out.len().is_multiple_of(LANES * D) && weights.len().is_multiple_of(D),
-            "whole octets"
-        );
-        assert_eq!(rows.len(), columns * (weights.len() / D), "one weight a row");
+        assert!(out.len().is_multiple_of(LANES * D) && weights.len().is_multiple_of(D), "octets");
+        assert_eq!(rows.len(), out.len() / D * (weights.len() / D), "one weight a row");
         combine::<D>(Level::best(), out, rows, weights);
     }
 
@@ -149,14 +146,15 @@ fn combine_tiles<S: Simd, const D: usize, const WIDE: usize>(
     rows: &[u64],
     weights: &[u64],
 ) {
-    let columns = out.len() / D;
-    for (pair, out) in octets_mut(out).chunks_mut(2 * D).enumerate() {
-        let column = 2 * pair * LANES;
+    let count = weights.len() / D;
+    for (out, rows) in octets_mut(out).chunks_mut(2 * D).zip(octets(rows).chunks(2 * count)) {
+        let (left, right) = rows.split_at(count);
+        // Where there is no right octet, the left one takes its place.
+        let right = if right.is_empty() { left } else { right };
         for tile in (0..D).step_by(WIDE) {
             let mut sums = [[simd.splat(0); 2]; WIDE];
-            for (row, weights) in rows.chunks_exact(columns).zip(weights.chunks_exact(D)) {
-                let row = octets(&row[column..]);
-                let x = [simd.load(&row[0]), simd.load(row.get(1).unwrap_or(&ZERO))];
+            for ((left, right), weights) in left.iter().zip(right).zip(weights.chunks_exact(D)) {
+                let x = [simd.load(left), simd.load(right)];
                 for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
                     let weight = simd.splat(*weight);
                     for (sum, x) in sums.iter_mut().zip(x) {
@@ -165,7 +163,7 @@ fn combine_tiles<S: Simd, const D: usize, const WIDE: usize>(
                 }
             }
             for (half, out) in out.chunks_exact_mut(D).enumerate() {
-                for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(sums) {
+                for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(&sums) {
                     simd.store(out, sums[half]);
                 }
             }

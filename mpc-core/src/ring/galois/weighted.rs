@@ -1,87 +1,92 @@
-//! Sums of words weighted by challenges.
-//!
-//! Coefficient `j` of `sum_k c_k x_k` is the sum of the words whose challenge has bit `j`. As
-//! in the 'method of the four Russians' (Arlazarov, Dinic, Kronrod, Faradzev 1970), all 16
-//! sums of four words are tabulated, and four bits of a coefficient look one up: 12
-//! additions and a table of 11 in place of 4 x 48 products. Challenges are public, so what
-//! is looked up where is no secret.
+//! Sums of words weighted by challenges: coefficient `j` of `sum_k c_k x_k` is the sum of the
+//! words whose challenge has bit `j`.
 
-use super::super::bits::to_planes_into;
+use super::super::chosen::{Choice, ROWS, Rows, WIDTH};
 use super::super::gemm::{MatRef, pack};
-use super::super::lanes::{Aligned, LANES, Octet, ZERO, octets_mut, vectorised, wipe};
+use super::super::lanes::{LANES, WORDS, octets, octets_mut, vectorised};
 use super::super::simd::Level;
 use super::GaloisRing;
-
-/// Rows that are added up in one go: as many as a bit plane has lanes in a word.
-const ROWS: usize = 64;
-/// Rows that have a table together.
-const GROUP: usize = 4;
-/// Tables in use at a time.
-const TABLES: usize = ROWS / GROUP;
-
-/// All sums of each group of rows; the first is zero.
-type Tables = [[Octet; 1 << GROUP]; TABLES];
-
-/// For each coefficient the sums to look up, one a table.
-type Lookups = [[u8; TABLES]; 64];
+use crate::share::Words;
 
 impl<const D: usize> GaloisRing<D> {
     /// Adds to each of `sums`, in octets, the sum of a column of `matrix`, each row weighted
     /// by its challenge.
     ///
     /// # Panics
-    /// If there is not one challenge a row, and an octet for each eight columns.
+    /// If there is not one challenge a row, and an octet of sums for each eight columns.
     pub fn add_weighted(sums: &mut [u64], matrix: MatRef<'_>, challenges: &[u64]) {
         assert_eq!(matrix.rows(), challenges.len(), "one challenge a row");
         assert_eq!(sums.len(), matrix.cols().div_ceil(LANES) * LANES * D, "one sum a column");
         let level = Level::best();
-        let mut panel = Aligned([ZERO; ROWS]);
-        let mut tables = Aligned([[ZERO; 1 << GROUP]; TABLES]);
+        let mut rows = Rows::new();
         for (row, challenges) in (0..).step_by(ROWS).zip(challenges.chunks(ROWS)) {
-            let lookups = lookups::<D>(challenges);
-            for (column, sums) in (0..).step_by(LANES).zip(sums.chunks_exact_mut(LANES * D)) {
-                let columns = LANES.min(matrix.cols() - column);
-                if columns < LANES {
-                    panel.0.fill(ZERO);
+            let choice = Choice::new(challenges, D);
+            Self::for_pairs(sums, |pair, sums| {
+                let column = pair * WIDTH;
+                let columns = WIDTH.min(matrix.cols() - column);
+                if columns < WIDTH {
+                    rows.words().fill(0);
                 }
                 let block = matrix.block(row, challenges.len(), column, columns);
-                pack::<LANES>(level, panel.0.as_flattened_mut(), ROWS * LANES, LANES, block);
-                add_chosen::<D>(level, sums, &mut tables.0, &panel.0, &lookups);
+                pack::<WIDTH>(level, rows.words(), ROWS * WIDTH, WIDTH, block);
+                rows.add_chosen::<WORDS>(level, sums, &choice);
+            });
+        }
+    }
+
+    /// Adds to each of `sums`, in octets, the sum of a row of words, each column weighted by its
+    /// challenge. `terms` has, for each octet of columns, an octet a row.
+    ///
+    /// # Panics
+    /// If there is not one challenge a column, and an octet of sums for each eight rows.
+    pub fn add_weighted_rows(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
+        assert_eq!(terms.len(), rows * challenges.len(), "one challenge a column");
+        assert!(challenges.len().is_multiple_of(LANES), "octets of columns");
+        assert_eq!(sums.len(), rows.div_ceil(LANES) * LANES * D, "one sum a row");
+        let level = Level::best();
+        let mut columns = Rows::new();
+        for (terms, challenges) in terms.chunks(ROWS * rows.max(1)).zip(challenges.chunks(ROWS)) {
+            let choice = Choice::new(challenges, D);
+            Self::for_pairs(sums, |pair, sums| {
+                turn(level, columns.words(), terms, rows, pair * WIDTH);
+                columns.add_chosen::<WORDS>(level, sums, &choice);
+            });
+        }
+    }
+
+    /// Calls `work` for all pairs of octets of `sums`; the last may be followed by a spare one.
+    fn for_pairs(sums: &mut [u64], mut work: impl FnMut(usize, [&mut [u64]; 2])) {
+        let mut spare = Words::default();
+        for (pair, sums) in sums.chunks_mut(2 * LANES * D).enumerate() {
+            let (left, right) = sums.split_at_mut(LANES * D);
+            if right.is_empty() {
+                spare = Words::zeroed(LANES * D);
+                work(pair, [left, &mut spare]);
+            } else {
+                work(pair, [left, right]);
             }
         }
-        wipe(&mut panel.0);
-        wipe(tables.0.as_flattened_mut());
+        drop(spare);
     }
 }
 
-/// What to look up for at most [`ROWS`] challenges; nothing for those that are missing.
-fn lookups<const D: usize>(challenges: &[u64]) -> Lookups {
-    let mut planes = [0; 64];
-    to_planes_into(challenges, D, &mut planes[..D]);
-    planes.map(|plane: u64| std::array::from_fn(|table| (plane >> (GROUP * table) & 15) as u8))
-}
-
 vectorised! {
-    fn add_chosen<const D: usize>(
-        simd, sums: &mut [u64], tables: &mut Tables, panel: &[Octet; ROWS], lookups: &Lookups,
-    ) {
-        for (table, rows) in tables.iter_mut().zip(panel.chunks_exact(GROUP)) {
-            for (bit, row) in rows.iter().enumerate() {
-                let row = simd.load(row);
-                for lower in 0..1 << bit {
-                    let sum = simd.add(simd.load(&table[lower]), row);
-                    simd.store(&mut table[1 << bit | lower], sum);
+    /// Overwrites rows of `columns`, one a column of `terms`, with its words in the rows from
+    /// `first` on; zeros where there are no more.
+    fn turn(simd, columns: &mut [u64], terms: &[u64], rows: usize, first: usize) {
+        let terms = octets(terms).chunks_exact(rows);
+        let (columns, _) = columns.as_chunks_mut::<WIDTH>();
+        for (terms, columns) in terms.zip(columns.chunks_exact_mut(LANES)) {
+            for half in 0..2 {
+                let start = first + half * LANES;
+                let mut words = [simd.splat(0); LANES];
+                for (words, row) in words.iter_mut().zip(&terms[start.min(rows)..]) {
+                    *words = simd.load(row);
+                }
+                for (column, words) in columns.iter_mut().zip(&simd.transpose(words)) {
+                    simd.store(&mut octets_mut(column)[half], *words);
                 }
             }
-        }
-        for (sum, lookups) in octets_mut(sums).iter_mut().zip(&lookups[..D]) {
-            let mut totals = [simd.load(sum), simd.splat(0)];
-            for (pair, lookups) in tables.chunks_exact(2).zip(lookups.chunks_exact(2)) {
-                for ((total, table), lookup) in totals.iter_mut().zip(pair).zip(lookups) {
-                    *total = simd.add(*total, simd.load(&table[usize::from(lookup & 15)]));
-                }
-            }
-            simd.store(sum, simd.add(totals[0], totals[1]));
         }
     }
 }

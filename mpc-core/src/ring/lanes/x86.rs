@@ -1,7 +1,7 @@
 //! Octets in the vector registers of x86 processors.
 
 use super::{Octet, Simd};
-use crate::ring::simd::{Level, Width};
+use crate::ring::simd::{Level, Width, transpose_8x8};
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi64, _mm256_and_si256, _mm256_loadu_si256, _mm256_mul_epu32,
     _mm256_mullo_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi32, _mm256_slli_epi64,
@@ -76,6 +76,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn and(self, x: __m512i, y: __m512i) -> __m512i {
         unsafe { _mm512_and_si512(x, y) }
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [__m512i; 8]) -> [__m512i; 8] {
+        unsafe { transpose_8x8(rows) }
     }
 }
 
