@@ -14,13 +14,15 @@ mod loading;
 mod prepare;
 mod rendezvous;
 mod supply;
+mod train_error;
 
 pub use agreement::{Agreement, DataSetDigest, Offer, Purpose};
 pub use cancel::Cancel;
-pub use client::{TrainError, TrainEvent, TrainReport, follow, preprocessing, training};
+pub use client::{TrainEvent, TrainReport, follow, preprocessing, training};
 pub use host::{SessionRequest, host};
 pub use links::session_of;
 pub use rendezvous::Rendezvous;
+pub use train_error::TrainError;
 
 use crate::control::Framed;
 use mpc_core::net::SessionId;

@@ -136,7 +136,7 @@ fn separate_commands_train_a_model_as_good_as_its_twin_in_the_clear() {
     let twin = "twin job.toml --data ward-a/fruit.csv ward-b/fruit.csv --test test.csv";
     let twin = play.run(twin).succeeded();
     let accuracy = |value: &Value| value["accuracy"].as_f64().unwrap();
-    assert!(accuracy(&evaluated) > 0.97, "{evaluated}");
+    assert!(accuracy(&evaluated) > 0.94, "{evaluated}");
     assert!(accuracy(&evaluated) >= accuracy(&twin) - 0.01, "{evaluated} but {twin}");
     assert_eq!(evaluated["classes"], json!(["apple", "melon", "plum"]));
     let confusion: Vec<Vec<u64>> = serde_json::from_value(evaluated["confusion"].clone()).unwrap();
