@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where and how a command reports.
 #[derive(Clone, Copy, Debug)]
@@ -88,8 +89,22 @@ pub fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
+/// Whether something that was to be printed could not be.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result was lost on its way to standard output, for instance on a full disk.
+pub fn was_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
 /// Prints a line; a reader that went away (`| head`) is no error of ours.
 fn print_line(line: &str) {
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot print the result: {e}");
+            LOST.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
 }

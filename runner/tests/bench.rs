@@ -55,6 +55,13 @@ fn an_iteration_of_training_is_measured() {
 }
 
 #[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = common::tercet().args(["bench", "list"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn what_cannot_be_measured_is_refused_at_once() {
     for (args, code, expected) in [
         ("op sing", 2, "possible values"),

@@ -25,8 +25,8 @@ mod verify_receipt;
 
 pub use participant::{ParticipantArgs, Participation, block_on};
 
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::failure::{EXIT_FAILURE, Failure};
+use crate::output::{self, Output};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -102,6 +102,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let out = Output::new(cli.json);
     match cli.command.run(out) {
+        Ok(()) if output::was_lost() => ExitCode::from(EXIT_FAILURE),
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             out.failure(&failure);

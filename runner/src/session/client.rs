@@ -227,6 +227,9 @@ impl Follower {
             }
             Ok(SessionEvent::Evidence(path)) => self.evidence[i] = Some(printable(&path)),
             Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
+            Ok(SessionEvent::Ended(SessionEnd::Failed(fault))) => {
+                self.end(party, End::Ended(SessionEnd::Failed(fault.printable())));
+            }
             Ok(SessionEvent::Ended(end)) => self.end(party, End::Ended(end)),
             Err(e) => self.end(party, End::Lost(e.to_string())),
         }

@@ -9,7 +9,19 @@ use mpc_core::error::Error;
 use mpc_core::party::PartyId;
 use std::fmt;
 
+/// Most characters of a text that another party tells.
+const MAX_TOLD_CHARS: usize = 1000;
+
 impl SessionFault {
+    /// As another party tells it, without what would confuse a terminal or a log.
+    pub fn printable(self) -> Self {
+        let clean = |text: String| -> String {
+            let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+            text.chars().take(MAX_TOLD_CHARS).map(shown).collect()
+        };
+        SessionFault { step: self.step.map(clean), message: clean(self.message), ..self }
+    }
+
     /// A fault without a step.
     pub fn new(kind: FaultKind, peer: Option<PartyId>, message: impl fmt::Display) -> Self {
         SessionFault { kind, peer, step: None, message: message.to_string() }
@@ -97,11 +109,12 @@ pub fn learn(me: PartyId, mine: SessionFault, peer: PartyId, told: &SessionEnd) 
     match told {
         SessionEnd::Cancelled { step } => SessionEnd::Cancelled { step: step.clone() },
         SessionEnd::Failed(theirs) if theirs.lost_peer() != Some(me) => {
+            let SessionFault { kind, peer: blamed, step, message } = theirs.clone().printable();
             SessionEnd::Failed(SessionFault {
-                kind: theirs.kind,
-                peer: theirs.peer.filter(|&blamed| blamed != me).or(Some(peer)),
-                step: theirs.step.clone().or(mine.step),
-                message: format!("{peer} ended the session: {}", theirs.message),
+                kind,
+                peer: blamed.filter(|&blamed| blamed != me).or(Some(peer)),
+                step: step.or(mine.step),
+                message: format!("{peer} ended the session: {message}"),
             })
         }
         SessionEnd::Failed(_) | SessionEnd::Finished(_) => SessionEnd::Failed(mine),
@@ -130,6 +143,20 @@ mod tests {
             SessionEnd::Failed(fault) => fault,
             end => panic!("{end:?}"),
         }
+    }
+
+    #[test]
+    fn what_a_peer_tells_has_no_control_characters_and_an_end() {
+        let text = format!("gone\u{1b}[2J\n{}", "x".repeat(5000));
+        let fault = SessionFault { step: Some("a\tb".into()), ..SessionFault::internal(text) };
+        let told = SessionEnd::Failed(fault);
+        let SessionEnd::Failed(learnt) = learn(P0, SessionFault::internal("lost"), P1, &told)
+        else {
+            panic!("a fault is learnt")
+        };
+        assert!(learnt.message.contains("gone\u{fffd}[2J\u{fffd}xxx"), "{}", learnt.message);
+        assert!(learnt.message.len() < 1100);
+        assert_eq!(learnt.step.as_deref(), Some("a\u{fffd}b"));
     }
 
     #[test]
