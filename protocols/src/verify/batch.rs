@@ -131,17 +131,18 @@ impl<'a> DotTable<'a> {
     ) -> DotTable<'a> {
         let mut sum = Shared::zeroed(vector_words::<Words64<D>>(1));
         let products: Vec<[&[u64]; 2]> = factors.iter().map(|f| f.z).collect();
-        let table = Table::aligned::<Words64<D>>(factors, widths);
-        let mut challenges = Vec::with_capacity(table.columns());
-        for (source, (z, width)) in products.iter().zip(widths).enumerate() {
+        let (table, places) = Table::aligned::<Words64<D>>(factors, widths);
+        let mut challenges = vec![0; table.columns()];
+        for ((z, width), place) in products.iter().zip(widths).zip(places) {
             let of_columns = next(*width);
             for (sum, z) in [&mut sum.first, &mut sum.second].into_iter().zip(z) {
                 let column = MatRef::new(z, *width, 1);
                 GaloisRing::<D>::add_weighted(sum, column, &of_columns);
             }
-            challenges.extend(of_columns.repeat(table.span(source) / width));
+            for challenges in challenges[place].chunks_exact_mut(*width) {
+                challenges.copy_from_slice(&of_columns);
+            }
         }
-        challenges.resize(table.columns(), 0);
         sum.update(|sum| *sum = <Words64<D>>::list(sum, 1));
         DotTable { table, challenges, claimed: Known::Sum(sum) }
     }

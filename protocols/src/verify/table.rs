@@ -23,52 +23,32 @@ pub struct Factors<'a> {
     pub z: [&'a [u64]; 2],
 }
 
-/// Part of a row: `len` words of the factors number `source` from word `start` on.
+/// `len` words of the factors number `source` from word `start` on, which come `at` words
+/// after the first one of the table.
 struct Piece {
-    column: usize,
+    at: usize,
     source: usize,
     start: usize,
     len: usize,
 }
 
 /// Factors as rows of equal length; what a row lacks is zero.
+///
+/// Which product comes to lie where is free. So that factors can be read as they are, the
+/// words of a table come octet by octet: eight columns of the first row, the same columns of
+/// the second row, and so on, then the next eight columns.
 pub struct Table<'a> {
     factors: Vec<Factors<'a>>,
-    rows: Vec<Vec<Piece>>,
+    pieces: Vec<Piece>,
     columns: usize,
     variables: usize,
 }
 
-/// Base words of each row that are multiplied in one go.
-const BLOCK: usize = 64;
+/// Octets of columns that are multiplied in one go.
+const BLOCK: usize = 8;
 
-/// Base words of a row that lie side by side in a block.
+/// Base words of a row that lie side by side.
 const OCTET: usize = grid::LANES;
-
-/// Calls `write` for the parts of a range of columns that lie in an octet each, with their
-/// place in the range: for each eight columns a block has `stride` octets, one a row.
-fn for_octets(
-    block: &mut [u64],
-    [stride, row]: [usize; 2],
-    range: Range<usize>,
-    write: impl Fn(&mut [u64], usize),
-) {
-    let mut column = range.start;
-    while column < range.end {
-        let end = range.end.min((column + 1).next_multiple_of(OCTET));
-        let start = (column / OCTET * stride + row) * OCTET + column % OCTET;
-        write(&mut block[start..start + end - column], column - range.start);
-        column = end;
-    }
-}
-
-/// Copies the front of `from`, most often a whole octet.
-fn copy(to: &mut [u64], from: &[u64]) {
-    match (to.as_chunks_mut::<OCTET>(), from.first_chunk::<OCTET>()) {
-        (([to], []), Some(from)) => *to = *from,
-        _ => to.copy_from_slice(&from[..to.len()]),
-    }
-}
 
 /// How many times the values on the grid may be sent for one word of each product: it
 /// bounds what the first fold adds to the traffic of products by an eighth.
@@ -81,49 +61,49 @@ fn variables_for<A: Algebra>(words: usize) -> usize {
 }
 
 impl<'a> Table<'a> {
-    /// The products one after the other, cut into rows.
+    /// The products one after the other.
     pub fn consecutive<A: Algebra>(factors: Vec<Factors<'a>>) -> Table<'a> {
-        let total = factors.iter().map(|f| f.x[0].len()).sum();
-        let variables = variables_for::<A>(total);
-        let columns = total.div_ceil(1 << variables).next_multiple_of(A::GROUP);
-        let mut rows: Vec<Vec<Piece>> = (0..1 << variables).map(|_| Vec::new()).collect();
-        let mut at = 0;
+        let (mut at, mut pieces) = (0, Vec::with_capacity(factors.len()));
         for (source, f) in factors.iter().enumerate() {
-            let mut start = 0;
-            while start < f.x[0].len() {
-                let (row, column) = (at / columns, at % columns);
-                let len = (f.x[0].len() - start).min(columns - column);
-                rows[row].push(Piece { column, source, start, len });
-                start += len;
-                at += len;
-            }
+            let len = f.x[0].len();
+            pieces.push(Piece { at, source, start: 0, len });
+            at += len;
         }
-        Table { factors, rows, columns, variables }
+        let variables = variables_for::<A>(at);
+        let columns = at.div_ceil(OCTET << variables) * OCTET;
+        Table { factors, pieces, columns, variables }
     }
 
     /// Matrices of `widths[i]` columns, each cut into parts of whole matrix rows, so that
-    /// a column of the table belongs to one column of a matrix.
-    pub fn aligned<A: Algebra>(factors: Vec<Factors<'a>>, widths: &[usize]) -> Table<'a> {
-        let total = factors.iter().map(|f| f.x[0].len()).sum();
-        let variables = variables_for::<A>(total);
-        let mut rows: Vec<Vec<Piece>> = (0..1 << variables).map(|_| Vec::new()).collect();
-        let mut column = 0;
+    /// a column of the table belongs to one column of a matrix. Also tells in which columns
+    /// each matrix lies.
+    pub fn aligned<A: Algebra>(
+        factors: Vec<Factors<'a>>,
+        widths: &[usize],
+    ) -> (Table<'a>, Vec<Range<usize>>) {
+        let variables = variables_for::<A>(factors.iter().map(|f| f.x[0].len()).sum());
+        let rows = 1 << variables;
+        let (mut columns, mut pieces, mut places) = (0, Vec::new(), Vec::new());
         for (source, (f, width)) in factors.iter().zip(widths).enumerate() {
             let total = f.x[0].len();
-            let part = (total / width).div_ceil(1 << variables) * width;
-            for (row, pieces) in rows.iter_mut().enumerate() {
-                let start = (row * part).min(total);
-                let len = part.min(total - start);
-                if len > 0 {
-                    pieces.push(Piece { column, source, start, len });
+            let part = (total / width).div_ceil(rows) * width;
+            for column in (0..part).step_by(OCTET) {
+                for row in 0..rows {
+                    let start = row * part + column;
+                    let end = (start + OCTET.min(part - column)).min(total);
+                    if start < end {
+                        let at = (columns + column) * rows + row * OCTET;
+                        pieces.push(Piece { at, source, start, len: end - start });
+                    }
                 }
             }
-            column += part;
+            places.push(columns..columns + part);
+            columns += part.next_multiple_of(OCTET);
         }
-        Table { factors, rows, columns: column.next_multiple_of(A::GROUP), variables }
+        (Table { factors, pieces, columns, variables }, places)
     }
 
-    /// Base words in a row.
+    /// Base words in a row, a multiple of eight.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -133,52 +113,49 @@ impl<'a> Table<'a> {
         self.variables
     }
 
-    /// How many columns of the table lie below each other for the factors number `source`.
-    pub fn span(&self, source: usize) -> usize {
-        self.rows[0].iter().find(|p| p.source == source).map_or(0, |p| p.len)
+    /// Number of rows.
+    fn rows(&self) -> usize {
+        1 << self.variables
     }
 
-    /// One component of all rows, for a range of columns: for each eight columns eight words a
-    /// row, from octet `first` of `stride` on.
-    fn gather(
-        &self,
-        block: &mut [u64],
-        [stride, first]: [usize; 2],
-        columns: &Range<usize>,
+    /// One component of the words of a range, where they are if they lie side by side, else
+    /// copied to `copy`.
+    fn words<'b>(
+        &'b self,
+        copy: &'b mut [u64],
+        words: Range<usize>,
         component: impl Fn(&Factors<'a>) -> &'a [u64],
-    ) {
-        for (row, pieces) in (first..).zip(&self.rows) {
-            let at = [stride, row];
-            let from = pieces.partition_point(|p| p.column + p.len <= columns.start);
-            let mut filled = 0;
-            for piece in pieces[from..].iter().take_while(|p| p.column < columns.end) {
-                let begin = piece.column.max(columns.start);
-                let end = (piece.column + piece.len).min(columns.end);
-                let words = &component(&self.factors[piece.source])[piece.start..];
-                let words = &words[begin - piece.column..end - piece.column];
-                let to = begin - columns.start..end - columns.start;
-                let gap = filled..to.start;
-                for_octets(block, at, gap, |zeros, _| zeros.fill(0));
-                filled = to.end;
-                for_octets(block, at, to, |to, at| copy(to, &words[at..]));
-            }
-            let rest = filled..columns.len().next_multiple_of(OCTET);
-            for_octets(block, at, rest, |zeros, _| zeros.fill(0));
+    ) -> &'b [u64] {
+        let from = self.pieces.partition_point(|p| p.at + p.len <= words.start);
+        let pieces = &self.pieces[from..];
+        if let Some(Piece { at, source, start, len }) = pieces.first()
+            && *at <= words.start
+            && words.end <= at + len
+        {
+            return &component(&self.factors[*source])[start + words.start - at..][..words.len()];
         }
+        let copy = &mut copy[..words.len()];
+        let mut filled = words.start;
+        for piece in pieces.iter().take_while(|p| p.at < words.end) {
+            let (begin, end) = (piece.at.max(words.start), (piece.at + piece.len).min(words.end));
+            let from = &component(&self.factors[piece.source])[piece.start + begin - piece.at..];
+            copy[filled - words.start..begin - words.start].fill(0);
+            copy[begin - words.start..end - words.start].copy_from_slice(&from[..end - begin]);
+            filled = end;
+        }
+        copy[filled - words.start..].fill(0);
+        copy
     }
 
-    /// Words of a block of `columns` columns.
-    fn block_words(&self, columns: usize) -> usize {
-        self.rows.len() * columns.next_multiple_of(OCTET)
+    /// Words of a block.
+    fn block(&self) -> usize {
+        self.rows() * OCTET * BLOCK.min(self.columns / OCTET)
     }
 
-    /// Words of the largest block.
-    fn block_size(&self) -> usize {
-        self.block_words(self.columns.min(BLOCK))
-    }
-
+    /// The columns of each block.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        (0..self.columns).step_by(BLOCK).map(|start| start..self.columns.min(start + BLOCK))
+        let step = BLOCK * OCTET;
+        (0..self.columns).step_by(step).map(move |start| start..self.columns.min(start + step))
     }
 
     /// What the products of the rows add up to, weighted by the challenges of the columns: as
@@ -190,24 +167,31 @@ impl<'a> Table<'a> {
         points: &[usize],
         claimed: bool,
     ) -> (Shared, Words) {
-        let rows = self.rows.len();
+        let rows = self.rows();
         let corners = if claimed { rows } else { 0 };
         let terms = 2 * corners + points.len();
         let mut sums = Words::zeroed(vector_words::<A>(terms));
-        let mut factors = [(); 4].map(|()| Words::zeroed(self.block_size()));
-        let mut block = Words::zeroed(self.block_size() / rows * terms);
+        let mut copies = [(); 4].map(|()| Words::zeroed(self.block()));
+        let mut block = Words::zeroed(self.block() / rows * terms);
         for columns in self.blocks() {
-            let size = self.block_words(columns.len());
-            let [x0, x1, y0, y1] = factors.each_mut().map(|factor| &mut factor[..size]);
-            self.gather(x0, [rows, 0], &columns, |f| f.x[0]);
-            self.gather(x1, [rows, 0], &columns, |f| f.x[1]);
-            self.gather(y0, [rows, 0], &columns, |f| f.y[0]);
-            self.gather(y1, [rows, 0], &columns, |f| f.y[1]);
-            let block = &mut block[..size / rows * terms];
+            let words = columns.start * rows..columns.end * rows;
+            let block = &mut block[..columns.len() * terms];
             if claimed {
-                self.gather(block, [terms, 0], &columns, |f| f.z[0]);
-                self.gather(block, [terms, rows], &columns, |f| f.z[1]);
+                let octets = words.clone().step_by(rows * OCTET);
+                for (start, block) in octets.zip(block.chunks_exact_mut(terms * OCTET)) {
+                    let words = start..start + rows * OCTET;
+                    for (component, out) in block.chunks_exact_mut(rows * OCTET).take(2).enumerate()
+                    {
+                        let z = self.words(&mut copies[0], words.clone(), |f| f.z[component]);
+                        out.copy_from_slice(z);
+                    }
+                }
             }
+            let [x0, x1, y0, y1] = &mut copies;
+            let x0 = self.words(x0, words.clone(), |f| f.x[0]);
+            let x1 = self.words(x1, words.clone(), |f| f.x[1]);
+            let y0 = self.words(y0, words.clone(), |f| f.y[0]);
+            let y1 = self.words(y1, words.clone(), |f| f.y[1]);
             A::grid_products(block, points, rows, [x0, x1], [y0, y1]);
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
             A::weigh(&mut sums, block, terms, challenges);
@@ -237,21 +221,21 @@ impl<'a> Table<'a> {
         z.update(|z| *z = A::mul(z, &A::embed(factor)).into());
         claim.z.combine(&z, A::add);
         let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
-        let mut block = Words::zeroed(self.block_size());
+        let mut copy = Words::zeroed(self.block());
         for columns in self.blocks() {
+            let rows = columns.start * self.rows()..columns.end * self.rows();
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            let block = &mut block[..self.block_words(columns.len())];
             let words = (start + columns.start * A::LANES) * A::WIDTH;
             let words = words..words + columns.len() * A::LANES * A::WIDTH;
             let Claim { x, y, .. } = claim;
             for (component, x) in [&mut x.first, &mut x.second].into_iter().enumerate() {
-                self.gather(block, [self.rows.len(), 0], &columns, |f| f.x[component]);
-                A::combine(&mut x[words.clone()], block, &scaled);
+                let rows = self.words(&mut copy, rows.clone(), |f| f.x[component]);
+                A::combine(&mut x[words.clone()], rows, &scaled);
                 A::mul_challenges(&mut x[words.clone()], challenges);
             }
             for (component, y) in [&mut y.first, &mut y.second].into_iter().enumerate() {
-                self.gather(block, [self.rows.len(), 0], &columns, |f| f.y[component]);
-                A::combine(&mut y[words.clone()], block, &weights);
+                let rows = self.words(&mut copy, rows.clone(), |f| f.y[component]);
+                A::combine(&mut y[words.clone()], rows, &weights);
             }
         }
     }
