@@ -87,10 +87,11 @@ fn who_saw_what(report: &Report) -> String {
     line(
         "parties",
         "two of three shares of every number, which alone look uniformly random;\n\
-         schema, network, numbers of rows and the order in which they were used"
+         schema, network, numbers of rows and the order in which they were used;\n\
+         of each holder's data one bit, namely that its labels are well-formed"
             .replace('\n', &format!("\n  {:width$}  ", "")),
     );
-    line(&report.receiver, "the trained model, the only thing that was ever opened".into());
+    line(&report.receiver, "the trained model; nothing else was ever opened".into());
     text
 }
 
