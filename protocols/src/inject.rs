@@ -9,7 +9,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
-use mpc_core::ring::bits::from_planes;
+use mpc_core::ring::bits::from_planes_into;
 use mpc_core::security::{Product, Security};
 use mpc_core::share::{Arith, Bin, Words};
 
@@ -59,8 +59,10 @@ pub async fn inject_claiming<S: Security>(
 
 /// A component's bits as 0/1 words, plane by plane.
 fn lane_words(bits: &Bin, component: &[u64]) -> Words {
-    component
-        .chunks_exact(bits.stride().max(1))
-        .flat_map(|plane| from_planes(plane, 1, bits.lanes()))
-        .collect()
+    let mut words = Words::zeroed(bits.planes() * bits.lanes());
+    let planes = component.chunks_exact(bits.stride().max(1));
+    for (plane, words) in planes.zip(words.chunks_exact_mut(bits.lanes().max(1))) {
+        from_planes_into(plane, 1, words);
+    }
+    words
 }

@@ -245,7 +245,12 @@ pub async fn mul_by_lacking<S: Security>(
     let thirds = Thirds::new(party, x.len());
     // Step 1: mask with F_{i+1} - F_i, where F_{h+1} is left out.
     let local = local_products(x, y);
-    let mut sent: Words = thirds.others(party).flat_map(|r| &local[r]).copied().collect();
+    let mut sent = Words::zeroed(thirds.others(party).map(|range| range.len()).sum());
+    let mut start = 0;
+    for range in thirds.others(party) {
+        sent[start..start + range.len()].copy_from_slice(&local[range.clone()]);
+        start += range.len();
+    }
     ctx.deviate(&mut sent, granularity..64);
     let mut draw = ctx.draw();
     let (mut minus, plus) =
