@@ -2,23 +2,18 @@
 //! of network A (784-128-128-10, batch 128) on triples; three parties in this process over
 //! in-memory links.
 
+use benches::network_a::{BATCH, blueprint, data, rows_of};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mpc_core::security::{Malicious, Security, SemiHonest};
-use mpc_core::share::{Arith, Fixed};
 use mpc_core::testing::run3;
 use mpc_core::triples::ProductShape;
-use nn::blueprint::{Blueprint, Column, DataShape, Target};
 use nn::engine::Mpc;
 use nn::seed::Seed;
-use nn::spec::Spec;
-use nn::train::{DATA_SCALE, Dataset, Trainer};
+use nn::train::{DATA_SCALE, Trainer};
 use nn::triples::{BatchNeeds, FreshBlocks, training_needs};
 use protocols::beaver::stock::{Block, Needs};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-const ROWS: usize = 512;
-const BATCH: usize = 128;
 
 fn one(shape: ProductShape) -> Needs {
     let mut needs = Needs::default();
@@ -36,24 +31,6 @@ fn kinds<S: Security>() -> [(&'static str, Needs); 4] {
         ("matrix-128x784x128", one(matrix)),
         ("network-a", iteration::<S>().needs),
     ]
-}
-
-fn blueprint() -> Blueprint {
-    let spec = r#"
-        [model]
-        layers = [{ dense = 128 }, "relu", { dense = 128 }, "relu", { dense = "outputs" }]
-        loss = "softmax-cross-entropy"
-        [training]
-        epochs = 1
-        batch = 128
-        learning_rate = 0.1
-        [features]
-        scaling = "none"
-    "#;
-    let target = Target::Classes(10);
-    let shape = DataShape { rows: ROWS, columns: vec![Column::Bounded; 784], target };
-    Blueprint::new(Spec::from_toml(spec).expect("a valid specification"), shape)
-        .expect("it fits the data")
 }
 
 /// What a batch of network A needs.
@@ -81,23 +58,13 @@ fn train<S: Security>(batches: u64) -> Duration {
     let times = run3::<S, _, _>(1, |ctx| {
         let needs = needs.clone();
         async move {
-            let party = ctx.party();
-            let words = |len: usize| (0..len as u64).map(|i| (i * 7919) % (1 << 20)).collect();
-            let features = Arith::public(party, [ROWS, 784], words(ROWS * 784));
-            let one_hot = (0..ROWS * 10).map(|i| u64::from(i / 10 % 10 == i % 10)).collect();
-            let labels = Arith::public(party, [ROWS, 10], one_hot);
-            let data = Dataset {
-                features: Fixed::new(features, DATA_SCALE),
-                labels: Fixed::new(labels, 0),
-            };
+            let data = data(ctx.party());
             let blocks = FreshBlocks::make(&ctx.step("triples"), vec![needs]).await?;
             let engine = Mpc::new(ctx.step("train")).with_triples(Rc::new(blocks));
             let mut trainer = Trainer::new(&engine, blueprint, data, &Seed::from_number(1)).await?;
             let start = Instant::now();
             for batch in 0..batches as usize {
-                let first = batch * BATCH % ROWS;
-                let rows: Vec<usize> = (first..first + BATCH).collect();
-                trainer = trainer.batch(&engine, &rows).await?;
+                trainer = trainer.batch(&engine, &rows_of(batch)).await?;
             }
             Ok(start.elapsed())
         }

@@ -1,3 +1,4 @@
 //! What the benches share.
 
+pub mod network_a;
 pub mod thread_time;
