@@ -29,6 +29,8 @@ pub enum Scope {
     Labels,
     /// Labels and features: indicators are 0 or 1, numbers lie in `[-1, 1]`.
     All,
+    /// Features alone, of rows that may have no labels.
+    Features,
 }
 
 /// For each data set whether it breaks a rule; `rows` are the lengths of the data sets, in
@@ -56,17 +58,19 @@ pub async fn broken_rules<S: Security>(
     mut progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<bool>> {
     let all: usize = rows.iter().sum();
-    for (what, columns) in
-        [(&data.features, shape.columns.len()), (&data.labels, shape.target.columns())]
-    {
+    let labels = match scope {
+        Scope::Features => 0,
+        Scope::Labels | Scope::All => shape.target.columns(),
+    };
+    for (what, columns) in [(&data.features, shape.columns.len()), (&data.labels, labels)] {
         if what.shape() != [all, columns] {
             let (left, right) = (what.shape(), [all, columns]);
             return Err(Error::Shape { op: "check of the inputs", left, right });
         }
     }
     let checked = match scope {
-        Scope::Labels => shape.target.columns(),
-        Scope::All => shape.target.columns() + shape.columns.len(),
+        Scope::Labels => labels,
+        Scope::All | Scope::Features => labels + shape.columns.len(),
     };
     let rows_at_a_time = (BLOCK / checked.max(1)).max(1);
     let mut sound = Vec::with_capacity(rows.len());
@@ -118,9 +122,10 @@ async fn sound_rows<S: Security>(
     scope: Scope,
 ) -> Result<Bin> {
     let rows: Vec<usize> = rows.collect();
-    let labels = Fixed::new(data.labels.share.select_rows(&rows)?, data.labels.scale);
     let mut rules = Vec::new();
+    let labels = Fixed::new(data.labels.share.select_rows(&rows)?, data.labels.scale);
     match shape.target {
+        _ if scope == Scope::Features => {}
         Target::Classes(_) => {
             // Bits that add up to one.
             let sums = Fixed::new(labels.share.sum_cols(), labels.scale);
@@ -129,7 +134,7 @@ async fn sound_rows<S: Security>(
         }
         Target::Numbers(_) => rules.push((Rule::Unit, labels)),
     }
-    if scope == Scope::All {
+    if scope != Scope::Labels {
         let features = data.features.share.select_rows(&rows)?.transpose();
         for (kind, rule) in [(Column::Indicator, Rule::Bit), (Column::Bounded, Rule::Unit)] {
             let of_kind: Vec<usize> =

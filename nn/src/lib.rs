@@ -10,6 +10,7 @@
 //! * [`layers`], [`loss`] and [`optim`] are the network itself, written once over
 //!   [`engine::Engine`];
 //! * [`model`] is what the receiver has and predicts with, [`metrics`] says how well;
+//! * [`infer`] predicts with a model that stays shared;
 //! * [`twin`] trains the same in the clear, for comparison;
 //! * [`triples`] says what triples a training needs.
 //!
@@ -42,6 +43,7 @@
 
 pub mod blueprint;
 pub mod engine;
+pub mod infer;
 pub mod init;
 pub mod inputs;
 pub mod layers;

@@ -6,6 +6,7 @@
 //! leakage.
 
 pub mod and;
+pub mod argmax;
 pub mod beaver;
 pub mod bounds;
 pub mod carry;

@@ -15,7 +15,7 @@ use mpc_core::security::Security;
 use mpc_core::share::{Arith, Bin};
 
 /// Columns that are compared all with all.
-const GROUP: usize = 16;
+pub(crate) const GROUP: usize = 16;
 
 /// The largest element of each row: `rows x 1`.
 ///
@@ -55,10 +55,17 @@ async fn max_of_groups<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Arit
 
 /// The maximum of each column of `x`, whose few rows are compared all with all.
 async fn max_of_group<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Arith<Z64>> {
-    let [count, lanes] = x.shape();
-    if count == 1 {
+    if x.rows() == 1 {
         return Ok(x.clone());
     }
+    let winners = winners(ctx, x).await?;
+    column_dot(&ctx.step("select"), &winners, x).await
+}
+
+/// For each column of `x`, which has two to [`GROUP`] rows, a one in the row of its first
+/// maximum and zeros in the others.
+pub(crate) async fn winners<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Arith<Z64>> {
+    let [count, lanes] = x.shape();
     // Step 1: for all pairs j < k, whether x_j < x_k.
     let pairs: Vec<(usize, usize)> =
         (0..count).flat_map(|j| (j + 1..count).map(move |k| (j, k))).collect();
@@ -83,7 +90,5 @@ async fn max_of_group<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>) -> Result<Arith
     let columns: Vec<Bin> = (0..count).map(wins).collect();
     let is_max = and_all(&ctx.step("is-max"), Bin::side_by_side(&columns)).await?;
     let is_max = is_max.split_plane(count, lanes);
-    // Step 3: select by inner product.
-    let is_max = inject(&ctx.step("inject"), &is_max, 0).await?;
-    column_dot(&ctx.step("select"), &is_max, x).await
+    inject(&ctx.step("inject"), &is_max, 0).await
 }

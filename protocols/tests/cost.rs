@@ -11,6 +11,7 @@ use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Bin, Fixed};
 use mpc_core::testing::{deal, deal_bits, run3_with_cost};
 use protocols::and::{and, and_all};
+use protocols::argmax::argmax_of_rows;
 use protocols::bounds::{none_set, not_a_bit, outside};
 use protocols::carry::{all_carries, carry_out};
 use protocols::exp::exp_neg;
@@ -186,6 +187,8 @@ fn functions() {
     assert_eq!(relus(52, 14), all(10, 24.0 + 154.0 + 3.0 * (65.0 + 64.0 + 64.0)));
     let maximum = cost(10, |ctx, x| async move { max_of_rows(&ctx, &x).await });
     assert_eq!(maximum, all(14, 4.5 * 289.0 + 3.0 * (8.0 + 64.0 + 6.4)));
+    let place = cost(10, |ctx, x| async move { argmax_of_rows(&ctx, &x).await });
+    assert_eq!(place, all(13, 4.5 * 289.0 + 3.0 * (8.0 + 64.0)));
     assert_eq!(cost(1, exp), all(15, 3425.0));
     assert_eq!(cost(1, inverse), all(11, 2946.0));
     assert_eq!(cost(10, probabilities), all(42, 5663.3));

@@ -285,6 +285,15 @@ impl Engine for PlainFixed {
         })
     }
 
+    async fn argmax(&self, z: &Tensor) -> Result<Tensor> {
+        // A difference has a bit more than what it is taken of.
+        let large = |word: &&i64| word.unsigned_abs() >= 1 << (MAX_COMPARE_BITS - 1);
+        if let Some(&word) = z.values.iter().find(large) {
+            return Err(self.too_large(word as f64 * unit(z.scale), MAX_COMPARE_BITS - 1, z.scale));
+        }
+        Ok(Tensor { values: plain::argmax(&z.values)?.mapv(|column| column as i64), scale: 0 })
+    }
+
     async fn inv_sqrt(&self, v: Tensor, scale: u32) -> Result<Tensor> {
         self.map(&v, scale, |values| values.mapv_inplace(|x| 1.0 / x.sqrt()))
     }

@@ -151,6 +151,10 @@ impl Engine for PlainFloat {
         Ok(Tensor { scale, ..z })
     }
 
+    async fn argmax(&self, z: &Tensor) -> Result<Tensor> {
+        Ok(Tensor { values: plain::argmax(&z.values)?.mapv(|column| column as f64), scale: 0 })
+    }
+
     async fn inv_sqrt(&self, v: Tensor, scale: u32) -> Result<Tensor> {
         Ok(self.map(v, scale, |x| 1.0 / x.sqrt()))
     }

@@ -196,6 +196,10 @@ pub trait Engine: Sized {
     /// The softmax of each row at `scale`, or unrounded at a larger one.
     async fn softmax(&self, z: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
 
+    /// The column, from 0, of the largest element of each row, the first of equals, as a
+    /// whole number at scale 0: `rows x 1`. Differences must stay below `2^31` in words.
+    async fn argmax(&self, z: &Self::Tensor) -> Result<Self::Tensor>;
+
     /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.
     async fn inv_sqrt(&self, v: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
 

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use protocols::beaver::settle;
 use protocols::mul::{self, Operand};
 use protocols::verify::verify;
-use protocols::{inv_sqrt, relu, sigmoid, softmax, trunc};
+use protocols::{argmax, inv_sqrt, relu, sigmoid, softmax, trunc};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -165,6 +165,10 @@ impl<S: Security> Engine for Mpc<S> {
     async fn softmax(&self, z: Fixed, scale: u32) -> Result<Fixed> {
         let result = softmax::softmax(&self.ctx, &z).await?;
         Ok(if result.scale < scale { result.upscale(scale) } else { result })
+    }
+
+    async fn argmax(&self, z: &Fixed) -> Result<Fixed> {
+        Ok(Fixed::new(argmax::argmax_of_rows(&self.ctx, &z.share).await?, 0))
     }
 
     async fn inv_sqrt(&self, v: Fixed, scale: u32) -> Result<Fixed> {

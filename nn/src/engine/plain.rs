@@ -1,7 +1,7 @@
 //! The tensor of the plain engines, and what they do alike.
 
 use mpc_core::error::{Error, Result};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use std::ops::Range;
 
 /// A matrix of plain values with its scale.
@@ -156,4 +156,16 @@ pub(super) fn require_factor_per_column<V>(a: &PlainTensor<V>, factors: &[f64]) 
     } else {
         Err(Error::Shape { op: "mul_public_row", left: shape_of(a), right: [1, factors.len()] })
     }
+}
+
+/// The column of the largest element of each row, the first of equals: `rows x 1`.
+pub(super) fn argmax<V: PartialOrd>(values: &Array2<V>) -> Result<Array2<usize>> {
+    if values.ncols() == 0 {
+        return Err(Error::Misuse("the maximum of no columns".into()));
+    }
+    let place = |row: ArrayView1<'_, V>| {
+        (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best })
+    };
+    let places: Vec<usize> = values.rows().into_iter().map(place).collect();
+    Ok(Array1::from(places).insert_axis(Axis(1)))
 }

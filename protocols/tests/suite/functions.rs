@@ -8,6 +8,7 @@ use mpc_core::ring::Z64;
 use mpc_core::share::{Arith, Fixed, fixed_word};
 use mpc_core::testing::{deal, reconstruct};
 use proptest::prelude::*;
+use protocols::argmax::argmax_of_rows;
 use protocols::exp::exp_neg;
 use protocols::inv_sqrt::inv_sqrt;
 use protocols::max::max_of_rows;
@@ -42,6 +43,16 @@ fn close(got: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
+/// Numbers below 1000 in magnitude, all different at 13 bits or with many ties.
+fn mixed(seed: u64, count: usize, ties: bool) -> Vec<f64> {
+    let number = |at| {
+        let x = (seed.wrapping_add(at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64;
+        let x = if ties { x % 3.0 } else { x / 1e4 - 800.0 };
+        (x * 8192.0).round() / 8192.0
+    };
+    (0..count).map(number).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -73,18 +84,26 @@ proptest! {
 
     #[test]
     fn maximum_of_rows(seed: u64, rows in 1usize..7, cols in 1usize..40, ties: bool) {
-        let values: Vec<f64> = (0..rows * cols)
-            .map(|at| {
-                let x = (seed.wrapping_add(at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64;
-                if ties { x % 3.0 } else { x / 1e4 - 800.0 }
-            })
-            .collect();
+        let values = mixed(seed, rows * cols, ties);
         let got = compute(seed, [rows, cols], 13, &values, |ctx, x| async move {
             Ok(Fixed::new(max_of_rows(&ctx, &x.share).await?, x.scale))
         });
         let expected: Vec<f64> =
             values.chunks(cols).map(|row| row.iter().fold(f64::MIN, |m, x| m.max(*x))).collect();
         close(&got, &expected, 1e-3);
+    }
+
+    #[test]
+    fn place_of_the_maximum(seed: u64, rows in 1usize..7, cols in 1usize..290, ties: bool) {
+        let values = mixed(seed, rows * cols, ties);
+        let got = compute(seed, [rows, cols], 13, &values, |ctx, x| async move {
+            Ok(Fixed::new(argmax_of_rows(&ctx, &x.share).await?, 0))
+        });
+        let first_largest = |row: &[f64]| {
+            (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best })
+        };
+        let expected: Vec<f64> = values.chunks(cols).map(|row| first_largest(row) as f64).collect();
+        close(&got, &expected, 0.0);
     }
 
     #[test]
