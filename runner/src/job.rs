@@ -320,10 +320,10 @@ impl Job {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const JOB: &str = r#"
+    pub(crate) const JOB: &str = r#"
         name = "readmission"
         receiver = "analyst"
         [data]
@@ -338,7 +338,7 @@ mod tests {
         learning_rate = 0.1
     "#;
 
-    const SCHEMA: &str = r#"
+    pub(crate) const SCHEMA: &str = r#"
         version = 1
         [label]
         kind = "class"

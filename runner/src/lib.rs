@@ -3,6 +3,7 @@
 //! Files and sockets live here; the mathematics lives in `nn`, `protocols` and
 //! `mpc-core`.
 
+pub mod approval;
 pub mod bench;
 pub mod cli;
 pub mod consortium;

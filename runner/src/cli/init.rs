@@ -4,7 +4,7 @@ use crate::consortium::{Consortium, Member, Party};
 use crate::failure::Failure;
 use crate::files;
 use crate::identity::{Card, DEFAULT_VALIDITY_DAYS, Identity, IdentityFiles, Name, Role, Validity};
-use crate::node::{Limits, LogFormat, NodeConfig};
+use crate::node::{ApprovalPolicy, Limits, LogFormat, NodeConfig};
 use crate::output::Output;
 use mpc_core::party::PartyId;
 use serde_json::json;
@@ -166,6 +166,7 @@ fn write_party(
         listen,
         data_dir: "data".into(),
         log: LogFormat::default(),
+        approvals: ApprovalPolicy::default(),
         limits: Limits::default(),
     };
     files::write_new_public(&dir.join("party.toml"), config.to_toml().as_bytes())?;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod approve;
 mod bench;
 mod demo;
 mod evaluate;
@@ -56,6 +57,7 @@ enum Command {
     Inspect(inspect::Args),
     Party(party::Args),
     Submit(submit::Args),
+    Approve(approve::Args),
     VerifyReceipt(verify_receipt::Args),
     VerifyEvidence(verify_evidence::Args),
     Preprocess(preprocess::Args),
@@ -79,6 +81,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(args, out),
             Command::Party(args) => party::run(args, out),
             Command::Submit(args) => submit::run(args, out),
+            Command::Approve(args) => approve::run(args, out),
             Command::VerifyReceipt(args) => verify_receipt::run(args, out),
             Command::VerifyEvidence(args) => verify_evidence::run(args, out),
             Command::Preprocess(args) => preprocess::run(args, out),

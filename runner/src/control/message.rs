@@ -44,6 +44,9 @@ pub enum Request {
         /// SHA-256 of the file.
         digest: Digest,
     },
+    /// Keep a member's statement on a job, an [`Approval`](crate::approval::Approval) as JSON.
+    /// Answered with [`Answer::Approval`].
+    Approve(Vec<u8>),
     /// Train a model. Answered with a stream of [`SessionEvent`].
     Train {
         /// A fresh name for the session, the same for all parties.
@@ -84,6 +87,8 @@ pub enum Answer {
     Ended(Option<SessionEnd>),
     /// To [`Request::Sessions`], latest first.
     Sessions(Vec<FinishedSession>),
+    /// To [`Request::Approve`]: it is kept durably, and counts.
+    Approval,
     /// The request was refused.
     Refused(Refusal),
 }
@@ -323,8 +328,10 @@ pub enum Reason {
     TooLarge,
     /// The share file is damaged, for another party or not its owner's.
     BadShareFile,
-    /// Other content is stored under this data set id.
+    /// Other content is stored under this data set id, or a later approval for this job.
     Conflict,
+    /// The approval proves nothing.
+    BadApproval,
     /// There is no room to store it.
     DiskFull,
     /// The session id was used before.
@@ -358,6 +365,7 @@ mod tests {
     fn messages_survive_and_cut_or_prolonged_ones_are_refused() {
         let session = SessionId([3; 16]);
         reversible(Request::Submit { length: 1 << 40, digest: Digest([1; 32]) });
+        reversible(Request::Approve(vec![1, 2, 3]));
         reversible(Request::Train { session, job: "name".into(), schema: String::new() });
         reversible(Answer::Sessions(vec![FinishedSession {
             session,

@@ -141,6 +141,7 @@ impl Walk<'_> {
     /// Everything that needs the nodes.
     async fn with_parties(&self) -> Result<(Trained, Evaluation, Twin), Failure> {
         self.share().await?;
+        self.approve().await?;
         let trained = self.train().await?;
         self.fetch().await?;
         let model = self.evaluate().await?;
@@ -167,11 +168,24 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Each holder approves the job.
+    async fn approve(&self) -> Result<(), Failure> {
+        let stage = Stage::begin(self.out, "Approval");
+        let job = self.settings.job(&self.prepared.schema, RECEIVER)?;
+        files::write_new_public(&self.dir.join(JOB), job.as_bytes())?;
+        let approvals = self.prepared.holders.iter().map(|holder| async {
+            let identity = key(&holder.name);
+            let approve = as_member(&["approve", JOB, "--yes"], &identity);
+            self.processes.run(&holder.name, &approve).await
+        });
+        try_join_all(approvals).await?;
+        stage.done(&format!("all holders signed the job; {RECEIVER} gets the model"));
+        Ok(())
+    }
+
     /// Trains on the shares.
     async fn train(&self) -> Result<Trained, Failure> {
         let stage = Stage::begin(self.out, "Training");
-        let job = self.settings.job(&self.prepared.schema, RECEIVER)?;
-        files::write_new_public(&self.dir.join(JOB), job.as_bytes())?;
         let identity = key(RECEIVER);
         let mut process = self.processes.start("train", &as_member(&["train", JOB], &identity))?;
         let trained = process.finish(|line| show_progress(&stage, line)).await?;

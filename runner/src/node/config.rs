@@ -48,6 +48,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who must have approved a job before this node computes on submitted data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApprovalPolicy {
+    /// Each owner of a data set that the job uses, but for the one who starts it.
+    #[default]
+    Owners,
+    /// Nobody: every member may run every job on all data.
+    None,
+}
+
 /// What a node accepts at most and how long it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -124,6 +135,9 @@ pub struct NodeConfig {
     /// How the log is written.
     #[serde(default)]
     pub log: LogFormat,
+    /// Who must have approved a job.
+    #[serde(default)]
+    pub approvals: ApprovalPolicy,
     /// Limits and deadlines.
     #[serde(default)]
     pub limits: Limits,

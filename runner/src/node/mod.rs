@@ -1,11 +1,12 @@
 //! A party's node: one process that listens, keeps submissions and runs sessions.
 
+mod approve;
 mod config;
 mod requests;
 mod server;
 mod submit;
 
-pub use config::{ConfigError, Limits, LogFormat, NodeConfig};
+pub use config::{ApprovalPolicy, ConfigError, Limits, LogFormat, NodeConfig};
 pub(crate) use requests::store_refusal;
 pub use server::{ServeError, Server};
 

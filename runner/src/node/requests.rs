@@ -1,6 +1,6 @@
 //! The requests of the control plane.
 
-use super::{Node, submit};
+use super::{Node, approve, submit};
 use crate::CODE_VERSION;
 use crate::consortium::Participant;
 use crate::control::{
@@ -102,7 +102,7 @@ async fn refuse(
             connection.send(&SessionEvent::Refused(refusal)).await
         }
         Request::FetchModel(_) => connection.send(&DataReply::Refused(refusal)).await,
-        Request::Status | Request::HowEnded(_) | Request::Sessions { .. } => {
+        Request::Status | Request::Approve(_) | Request::HowEnded(_) | Request::Sessions { .. } => {
             connection.send(&Answer::Refused(refusal)).await
         }
     }
@@ -124,6 +124,10 @@ async fn answer(
         }
         Request::Status => {
             let answer = blocking(node, status).await.map(Answer::Status);
+            connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
+        }
+        Request::Approve(statement) => {
+            let answer = blocking(node, move |node| approve::keep(node, &name, &statement)).await;
             connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
         }
         Request::Sessions { job } => {

@@ -4,14 +4,17 @@ use super::agreement::{Agreement, DataSetDigest, Purpose};
 use super::host::SessionRequest;
 use crate::CODE_VERSION;
 use crate::control::SessionFault;
+use crate::digest::Digest;
 use crate::failure::Failure;
+use crate::identity::Name;
 use crate::job::{Job, Multiplication};
 use crate::model;
-use crate::node::{Node, StockGuard};
+use crate::node::{ApprovalPolicy, Node, StockGuard};
 use crate::schema::Schema;
 use crate::store::{NewSession, StoredSubmission};
 use crate::triples::{self, Stock, StockOffer};
 use nn::blueprint::Blueprint;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A job that this party can run with what it holds.
@@ -68,6 +71,9 @@ pub(super) fn prepare(
             },
         })?,
     };
+    if request.purpose == Purpose::Train {
+        require_approvals(node, request, &job.digest(&schema), &submissions)?;
+    }
     let rows = request.rows.unwrap_or(submissions.iter().map(|submission| submission.rows).sum());
     let blueprint = usize::try_from(rows).map_err(SessionFault::bad_job).and_then(|rows| {
         model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)
@@ -91,6 +97,36 @@ pub(super) fn prepare(
         stocks: offers,
     };
     Ok(Prepared { job, schema, submissions, blueprint, agreement, stocks, _reserved: reserved })
+}
+
+/// Whoever owns data that are about to be used must have approved the job, or be the one who
+/// starts it.
+fn require_approvals(
+    node: &Node,
+    request: &SessionRequest,
+    job: &Digest,
+    submissions: &[StoredSubmission],
+) -> Result<(), SessionFault> {
+    if node.config.approvals == ApprovalPolicy::None {
+        return Ok(());
+    }
+    let owners: BTreeSet<&Name> = submissions.iter().map(|submission| &submission.owner).collect();
+    let mut missing = Vec::new();
+    for owner in owners.into_iter().filter(|owner| **owner != request.client) {
+        if !node.store.is_approved(owner, job).map_err(SessionFault::internal)? {
+            missing.push(owner.as_str());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (verb, who) = if missing.len() == 1 { ("has", "its") } else { ("have", "their") };
+    Err(SessionFault::bad_job(format!(
+        "{} {verb} not approved job {} for {who} data: `tercet approve` with the same job file and \
+         schema does that",
+        missing.join(" and "),
+        job.short()
+    )))
 }
 
 /// The stocks that a session draws from or fills, what is here of them, and that no other

@@ -54,7 +54,9 @@ impl Explain for TrainError {
             TrainError::Refused { refusal, .. } => return refusal.hint(),
             TrainError::Cancelled { .. } => return None,
             TrainError::Failed { fault, .. } => match fault.kind {
-                FaultKind::BadJob => "correct the job, or submit the data that it needs",
+                FaultKind::BadJob => {
+                    "correct the job, submit the data that it needs, or have it approved by their owners"
+                }
                 FaultKind::BadData => {
                     "ask its owner to share the rows again with `tercet share`, or leave the data \
                      set out: list the others as `sets` under [data] in the job"

@@ -1,9 +1,9 @@
-//! What a node keeps on its disk: submissions, sessions and model shares.
+//! What a node keeps on its disk: submissions, approvals, sessions and model shares.
 //!
 //! ```text
 //! data-dir/
 //!   lock                       held while a node uses the directory
-//!   node.db                    SQLite: one row a submission, one row a session
+//!   node.db                    SQLite: one row a submission, an approval, a session
 //!   incoming/DIGEST.part       uploads under way; removed at start
 //!   submissions/DIGEST.share   share files as received, still encrypted
 //!   models/SESSION.model       model shares, encrypted to their receiver
@@ -15,6 +15,7 @@
 //! rows are committed with full synchronisation: what has a row survives a crash
 //! of the process or the machine, and a file without a row is removed at start.
 
+mod approvals;
 mod incoming;
 mod sessions;
 mod submissions;
@@ -36,9 +37,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Version of the database layout.
-const LAYOUT_VERSION: i64 = 2;
+const LAYOUT_VERSION: i64 = 3;
 /// The last layout that knew no triples.
 const WITHOUT_TRIPLES: i64 = 1;
+/// The last layout that knew no approvals.
+const WITHOUT_APPROVALS: i64 = 2;
 /// How long a statement waits for a lock on the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -236,20 +239,21 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 
 fn prepare_layout(database: &mut Connection, dir: &Path) -> Result<(), StoreError> {
     let transaction = database.transaction()?;
-    match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
-        0 => {
-            require_empty(dir)?;
-            transaction.execute_batch(LAYOUT)?;
-            transaction.execute_batch(triples::LAYOUT)?;
-            transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
-        }
-        WITHOUT_TRIPLES => {
-            transaction.execute_batch(triples::LAYOUT)?;
-            transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
-        }
-        LAYOUT_VERSION => {}
-        found => return Err(StoreError::Layout { dir: dir.to_owned(), found }),
+    let found = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if !matches!(found, 0 | WITHOUT_TRIPLES | WITHOUT_APPROVALS | LAYOUT_VERSION) {
+        return Err(StoreError::Layout { dir: dir.to_owned(), found });
     }
+    if found == 0 {
+        require_empty(dir)?;
+        transaction.execute_batch(LAYOUT)?;
+    }
+    if found <= WITHOUT_TRIPLES {
+        transaction.execute_batch(triples::LAYOUT)?;
+    }
+    if found <= WITHOUT_APPROVALS {
+        transaction.execute_batch(approvals::LAYOUT)?;
+    }
+    transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
     Ok(transaction.commit()?)
 }
 

@@ -1,8 +1,12 @@
 use super::*;
+use crate::approval::Approval;
 use crate::control::{FaultKind, SessionEnd, SessionFault};
 use crate::digest::Digest;
 use crate::identity::{Identity, Role, Validity};
+use crate::job::Job;
+use crate::schema::Schema;
 use crate::sharefile::DataSetId;
+use crate::sharefile::tests::TRIAL;
 use jiff::Timestamp;
 use mpc_core::net::SessionId;
 use std::io::Read;
@@ -303,14 +307,48 @@ fn a_number_of_a_block_is_never_given_twice() {
 }
 
 #[test]
-fn a_directory_of_the_layout_before_gets_the_ledger_of_triples() {
+fn a_directory_of_an_earlier_layout_gets_what_it_lacks() {
     let fixture = Fixture::new();
     drop(fixture.open());
     let database = Connection::open(fixture.dir.path().join("node.db")).unwrap();
     database
-        .execute_batch("DROP TABLE stocks; DROP TABLE blocks; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE stocks; DROP TABLE blocks; DROP TABLE approvals; PRAGMA user_version = 1",
+        )
         .unwrap();
     drop(database);
     let store = fixture.open();
     store.add_block(&Digest([7; 32]), 0, b"block").unwrap();
+    drop(store);
+    let database = Connection::open(fixture.dir.path().join("node.db")).unwrap();
+    database.execute_batch("DROP TABLE approvals; PRAGMA user_version = 2").unwrap();
+    drop(database);
+    assert!(!fixture.open().is_approved(&"hospital-a".parse().unwrap(), &Digest([7; 32])).unwrap());
+}
+
+#[test]
+fn of_two_statements_on_a_job_the_later_one_counts_also_after_a_restart() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let job = Job::from_toml(crate::job::tests::JOB, "job.toml").unwrap();
+    let schema = Schema::from_toml(crate::job::tests::SCHEMA).unwrap();
+    let [owner, other] = &TRIAL.members;
+    let statement = |granted, second| {
+        let signed = Timestamp::from_second(second).unwrap();
+        Approval::sign((&job, &schema), &TRIAL.consortium, owner, granted, signed)
+    };
+    let (first, withdrawn) = (statement(true, 10), statement(false, 20));
+    let approved = |store: &Store| store.is_approved(owner.name(), &first.job).unwrap();
+    assert!(!approved(&store));
+    assert!(store.keep_approval(&first).unwrap() && store.keep_approval(&first).unwrap());
+    assert!(approved(&store));
+    assert!(!store.is_approved(other.name(), &first.job).unwrap());
+    assert!(!store.is_approved(owner.name(), &Digest([1; 32])).unwrap());
+    assert!(store.keep_approval(&withdrawn).unwrap());
+    assert!(!store.keep_approval(&first).unwrap(), "a replay undoes nothing");
+    assert!(!approved(&store));
+    drop(store);
+    let store = fixture.open();
+    assert!(!approved(&store));
+    assert!(store.keep_approval(&statement(true, 30)).unwrap() && approved(&store));
 }

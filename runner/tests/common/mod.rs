@@ -72,7 +72,9 @@ impl Trial {
             .unwrap();
         assert!(made.status.success(), "{made:?}");
         fs::write(dir.path().join("schema.toml"), SCHEMA).unwrap();
-        Trial { dir, nodes: [None, None, None] }
+        let trial = Trial { dir, nodes: [None, None, None] };
+        (0..3).for_each(|party| trial.approvals(party, "none"));
+        trial
     }
 
     /// Makes a consortium and starts its three nodes.
@@ -112,6 +114,14 @@ impl Trial {
         let config = fs::read_to_string(&path).unwrap();
         let line = config.lines().find(|line| line.starts_with(&format!("{name} ="))).unwrap();
         fs::write(&path, config.replace(line, &format!("{name} = {value}"))).unwrap();
+    }
+
+    /// Sets who must have approved a job at a party that does not run: few tests are about that.
+    pub fn approvals(&self, party: usize, policy: &str) {
+        let path = self.config(party);
+        let config = fs::read_to_string(&path).unwrap();
+        let line = config.lines().find(|line| line.starts_with("approvals =")).unwrap();
+        fs::write(&path, config.replace(line, &format!("approvals = \"{policy}\""))).unwrap();
     }
 
     /// Starts a node and waits until it listens.

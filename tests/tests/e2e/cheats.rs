@@ -22,6 +22,7 @@ fn train_among_cheats<'p>(play: &'p Playground, cheat: &str) -> (Consortium<'p>,
     play.write("job.toml", format!("security = \"malicious\"\n{}", job(1)));
     consortium.contribute("ward-a", &fruit(30, &["apple", "melon"]));
     consortium.contribute("ward-b", &fruit(30, &["plum", "melon"]));
+    consortium.approve("job.toml");
     consortium.stop_node(CHEAT);
     consortium.start_node_by(CHEAT, |consortium, party| {
         let honest = consortium.node_command(party);

@@ -23,6 +23,7 @@ impl<'p> Trained<'p> {
         for ward in ["ward-a", "ward-b"] {
             consortium.contribute(ward, &fruit(24, &["apple", "melon", "plum"]));
         }
+        consortium.approve("job.toml");
         let sessions = [0; 2].map(|_| {
             let trained = consortium.run_as("ward-a", "train job.toml").succeeded();
             trained["session"].as_str().unwrap().to_owned()

@@ -124,6 +124,9 @@ fn separate_commands_train_a_model_as_good_as_its_twin_in_the_clear() {
     contribute(&play, &consortium, "ward-b", &fruit(65, &["plum", "apple", "plum", "melon"]));
     let status = consortium.status().map(|status| status.unwrap());
     assert!(status.iter().all(|node| node["submissions"] == 2 && node["running"] == 0));
+    let complaint = consortium.run_as("analyst", "train job.toml").failed();
+    complaint.must_mention(&["ward-a and ward-b have not approved job"]);
+    consortium.approve("job.toml");
 
     let summary = trained(consortium.run_as("analyst", "train job.toml"), &consortium);
     let fetched = consortium.run_as("analyst", "model fetch --job job.toml -o model").succeeded();

@@ -82,6 +82,7 @@ fn submissions_and_a_model_survive_when_all_nodes_are_killed() {
     };
     consortium.contribute("ward-a", &fruit(30, &["apple", "melon"]));
     consortium.contribute("ward-b", &fruit(30, &["plum", "melon"]));
+    consortium.approve("job.toml");
     restart(&mut consortium);
     let trained = consortium.run_as("analyst", "train job.toml").succeeded();
     restart(&mut consortium);
@@ -100,6 +101,7 @@ fn a_model_that_one_party_has_no_room_for_is_reported_and_trained_again() {
     // About 500 KiB of weights, many more than the node may write into a file.
     let layers = "layers = [{ dense = 200 }, \"relu\", { dense = 160 }, \"relu\",";
     play.write("job.toml", job(1).replace("layers = [{ dense = 8 }, \"relu\",", layers));
+    consortium.approve("job.toml");
     consortium.stop_node(1);
     consortium.start_node_by(1, |consortium, party| consortium.starved_node_command(party, 160));
 

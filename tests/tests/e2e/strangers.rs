@@ -44,6 +44,7 @@ fn a_node_with_other_keys_in_place_of_a_party_gets_nothing() {
 
     impostor.kill();
     consortium.start_node(1);
+    consortium.approve("job.toml");
     consortium.run_as("analyst", "train job.toml").succeeded();
 }
 
@@ -69,6 +70,7 @@ fn noise_at_all_nodes_does_not_disturb_a_training() {
     play.write("job.toml", job(ENDLESS));
     consortium.contribute("ward-a", &fruit(30, &["apple", "melon"]));
     consortium.contribute("ward-b", &fruit(30, &["plum", "melon"]));
+    consortium.approve("job.toml");
     let mut training = consortium.start_as("analyst", "train job.toml");
     let begun = training.wait_for("progress").unwrap();
 

@@ -214,4 +214,11 @@ impl<'p> Consortium<'p> {
         self.run_as(member, &share).succeeded();
         self.run_as(member, &format!("submit {member}/shares")).succeeded();
     }
+
+    /// Both wards approve the job.
+    pub fn approve(&self, job: &str) {
+        for ward in ["ward-a", "ward-b"] {
+            self.run_as(ward, &format!("approve {job} --yes")).succeeded();
+        }
+    }
 }
