@@ -14,6 +14,7 @@ pub mod encode;
 pub mod envelope;
 pub mod evaluation;
 pub mod evidence;
+pub mod export;
 pub mod failure;
 pub mod files;
 pub mod identity;

@@ -4,6 +4,7 @@ mod approve;
 mod bench;
 mod demo;
 mod evaluate;
+mod export;
 mod following;
 mod init;
 mod inspect;

@@ -1,6 +1,7 @@
 //! `tercet model`: receive a trained model.
 
 use super::participant::{ParticipantArgs, block_on};
+use super::export;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::model::{self, ReleasedModel, Terms};
@@ -11,7 +12,7 @@ use mpc_core::net::SessionId;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Receive a trained model.
+/// Receive a trained model, and hand it on to other programs.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Command {
     Fetch(Fetch),
+    Export(export::Args),
 }
 
 /// Fetch the three model shares, verify them and write the model.
@@ -50,6 +52,7 @@ struct Fetch {
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     match args.command {
         Command::Fetch(args) => fetch(args, out),
+        Command::Export(args) => export::run(args, out),
     }
 }
 

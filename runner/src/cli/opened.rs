@@ -19,13 +19,27 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// Where the model is.
+    pub fn dir(&self) -> &Path {
+        &self.model
+    }
+
     /// Loads the model and the schema.
     ///
     /// # Errors
     /// When either cannot be used, or they do not belong together.
     pub fn load(&self) -> Result<(Model, Schema), Failure> {
-        let released = ReleasedModel::load(&self.model)?;
-        let Some(path) = &self.schema else { return Ok((released.model, released.schema)) };
+        let released = self.released()?;
+        Ok((released.model, released.schema))
+    }
+
+    /// Loads the model with its card; the schema is the file that was named, or else its own.
+    ///
+    /// # Errors
+    /// When either cannot be used, or they do not belong together.
+    pub fn released(&self) -> Result<ReleasedModel, Failure> {
+        let mut released = ReleasedModel::load(&self.model)?;
+        let Some(path) = &self.schema else { return Ok(released) };
         let schema = Schema::load(path)?;
         let (found, expected) = (schema.digest(), released.schema.digest());
         if found != expected {
@@ -37,7 +51,8 @@ impl ModelArgs {
             ))
             .with_hint("leave --schema out: the model brings its own copy"));
         }
-        Ok((released.model, schema))
+        released.schema = schema;
+        Ok(released)
     }
 }
 

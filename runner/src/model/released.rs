@@ -24,7 +24,8 @@ const MAX_CARD_BYTES: u64 = 64 << 20;
 /// Longest weight file (32 GiB).
 const MAX_WEIGHT_BYTES: u64 = 32 << 30;
 const CARD_FILE: &str = "model.json";
-const WEIGHT_FILE: &str = "model.safetensors";
+/// Name of the weight file of a released model.
+pub const WEIGHT_FILE: &str = "model.safetensors";
 
 /// Why a model cannot be kept or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -230,14 +231,6 @@ fn build(terms: &Terms, schema: &Schema, tensors: &[Vec<f64>]) -> Result<Model, 
         .map_err(|e| wrong(&e.to_string()))
 }
 
-/// One-row tensors are vectors in the file, as other frameworks expect of a bias.
-fn file_shape(tensor: &TensorShape) -> Vec<usize> {
-    match tensor.rows {
-        1 if tensor.name.ends_with(".bias") => vec![tensor.columns],
-        _ => vec![tensor.rows, tensor.columns],
-    }
-}
-
 fn encode_weights(
     terms: &Terms,
     schema: &Schema,
@@ -249,31 +242,38 @@ fn encode_weights(
         tensors.iter().map(|t| t.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
     let mut views = Vec::with_capacity(shapes.len());
     for (shape, data) in shapes.iter().zip(&bytes) {
-        let view = TensorView::new(Dtype::F64, file_shape(shape), data).map_err(wrong)?;
+        let view = TensorView::new(Dtype::F64, shape.file_shape(), data).map_err(wrong)?;
         views.push((shape.name.as_str(), view));
     }
     safetensors::serialize(views, None).map_err(wrong)
 }
 
-/// The tensors of a weight file, in the order of the network.
-fn decode_weights(shapes: &[TensorShape], file: &[u8]) -> Result<Vec<Vec<f64>>, String> {
+/// The tensors of a weight file, in the order of the network, as 32- or 64-bit floats.
+///
+/// # Errors
+/// What differs from the tensors that the network has.
+pub fn decode_weights(shapes: &[TensorShape], file: &[u8]) -> Result<Vec<Vec<f64>>, String> {
     let archive = SafeTensors::deserialize(file).map_err(|e| e.to_string())?;
     if archive.len() != shapes.len() {
         return Err(format!("it has {} tensors instead of {}", archive.len(), shapes.len()));
     }
     let tensor = |shape: &TensorShape| {
         let view = archive.tensor(&shape.name).map_err(|e| e.to_string())?;
-        if view.dtype() != Dtype::F64 || view.shape() != file_shape(shape) {
+        let known = matches!(view.dtype(), Dtype::F64 | Dtype::F32);
+        if !known || view.shape() != shape.file_shape() {
             return Err(format!("tensor {} has another type or shape", shape.name));
         }
-        let value = |chunk: &[u8]| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(chunk);
-            f64::from_le_bytes(bytes)
-        };
-        Ok(view.data().chunks_exact(8).map(value).collect())
+        Ok(match view.dtype() {
+            Dtype::F32 => floats(view.data(), |bytes| f32::from_le_bytes(bytes).into()),
+            _ => floats(view.data(), f64::from_le_bytes),
+        })
     };
     shapes.iter().map(tensor).collect()
+}
+
+/// The floats that bytes hold, `N` bytes each.
+fn floats<const N: usize>(bytes: &[u8], float: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|chunk| float(*chunk)).collect()
 }
 
 #[cfg(test)]

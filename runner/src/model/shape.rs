@@ -38,6 +38,16 @@ pub struct TensorShape {
     pub columns: usize,
 }
 
+impl TensorShape {
+    /// The shape in a file: a bias is a vector, as other frameworks expect.
+    pub fn file_shape(&self) -> Vec<usize> {
+        match self.rows {
+            1 if self.name.ends_with(".bias") => vec![self.columns],
+            _ => vec![self.rows, self.columns],
+        }
+    }
+}
+
 /// The tensors of a network: weight and bias of each layer that has some.
 pub fn tensors(layers: &[LayerShape]) -> Vec<TensorShape> {
     let mut tensors = Vec::new();

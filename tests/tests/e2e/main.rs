@@ -11,6 +11,7 @@ mod accuracy;
 mod bad_files;
 mod bad_tables;
 mod cheats;
+mod exports;
 mod models;
 mod path;
 mod sessions;
