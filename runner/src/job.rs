@@ -23,12 +23,17 @@
 //! learning_rate = 0.1
 //! ```
 //!
+//! With a section `[inference]` the model also stays with the parties, in shares, for
+//! `tercet predict --private`; `members` and `answer` say who may ask for what. It may be all
+//! that is left of the training: `reveal = []`.
+//!
 //! `[model]`, `[training]`, `[features]` and `[precision]` are those of [`nn::spec`].
 
 use crate::digest::{Canonical, Digest};
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use crate::identity::Name;
+use crate::inference::InferencePolicy;
 use crate::schema::{Schema, SchemaError};
 use crate::sharefile::DataSetId;
 use mpc_core::security::{self, Security as _};
@@ -178,6 +183,8 @@ pub struct Job {
     check_inputs: CheckInputs,
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inference: Option<InferencePolicy>,
     #[serde(flatten)]
     spec: Spec,
 }
@@ -197,6 +204,7 @@ struct Raw {
     #[serde(default = "model_only")]
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
+    inference: Option<InferencePolicy>,
     model: ModelSpec,
     training: TrainingSpec,
     #[serde(default)]
@@ -231,10 +239,19 @@ impl Job {
             reason: e.to_string(),
         })?;
         let Raw { name, receiver, security, multiplication, check_inputs, reveal, data, .. } = raw;
-        let Raw { model, training, features, precision, .. } = raw;
+        let Raw { inference, model, training, features, precision, .. } = raw;
         let spec = Spec { model, training, features, precision };
-        let job =
-            Job { name, receiver, security, multiplication, check_inputs, reveal, data, spec };
+        let job = Job {
+            name,
+            receiver,
+            security,
+            multiplication,
+            check_inputs,
+            reveal,
+            data,
+            inference,
+            spec,
+        };
         job.validate()?;
         Ok(job)
     }
@@ -245,8 +262,13 @@ impl Job {
         if self.name.is_empty() || self.name.len() > MAX_NAME_BYTES {
             return invalid(format!("its name must have 1 to {MAX_NAME_BYTES} bytes"));
         }
-        if !self.reveal.contains(&Reveal::Model) {
-            return invalid("`reveal` must list \"model\": nothing else can be trained for".into());
+        if !self.releases_model() && self.inference.is_none() {
+            let reason = "nothing would be left of it: `reveal` must list \"model\", or a section \
+                          [inference] keep the model with the parties";
+            return invalid(reason.into());
+        }
+        if let Some(policy) = &self.inference {
+            policy.validate(self.spec.model.loss).map_err(JobError::Invalid)?;
         }
         if !self.data.from.is_empty() && !self.data.sets.is_empty() {
             return invalid("give `from` or `sets`, not both".into());
@@ -287,6 +309,16 @@ impl Job {
         self.check_inputs
     }
 
+    /// Whether the receiver gets the model.
+    pub fn releases_model(&self) -> bool {
+        self.reveal.contains(&Reveal::Model)
+    }
+
+    /// Who may ask the model for what, if the parties keep it.
+    pub fn inference(&self) -> Option<&InferencePolicy> {
+        self.inference.as_ref()
+    }
+
     /// Which submissions are used.
     pub fn data(&self) -> &DataSelection {
         &self.data
@@ -313,6 +345,7 @@ impl Job {
             })
             .list(self.data.from.iter(), |to, owner| to.text(owner.as_str()))
             .list(self.data.sets.iter(), |to, set| to.bytes(&set.0))
+            .list(self.inference.iter(), |to, policy| policy.append(to))
             .text(&spec)
             .bytes(&schema.digest().0)
             .finish()
@@ -369,6 +402,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_model_that_the_parties_keep_need_not_be_released() {
+        let job = job(&format!("reveal = []\n{JOB}\n[inference]\nmembers = [\"ward\"]"));
+        assert!(!job.releases_model() && job.inference().is_some());
+        assert_eq!(self::job(&job.to_toml()), job);
+    }
+
+    #[test]
     fn the_digest_is_of_the_content() {
         let schema = Schema::from_toml(SCHEMA).unwrap();
         let base = job(JOB).digest(&schema);
@@ -383,6 +423,7 @@ pub(crate) mod tests {
             ("dense = 8", "dense = 9"),
             ("\"hospital-b\", ", ""),
             ("[data]", "check_inputs = \"all\"\n[data]"),
+            ("[data]", "[inference]\n[data]"),
         ] {
             assert_ne!(job(&JOB.replace(old, new)).digest(&schema), base, "{new}");
         }
@@ -395,6 +436,8 @@ pub(crate) mod tests {
         assert!(refusal(&JOB.replace("epochs = 2", "epochs = 0")).contains("training.epochs"));
         assert!(refusal(&JOB.replace("[data]", "surprise = 1\n[data]")).contains("surprise"));
         assert!(refusal(&format!("reveal = []\n{JOB}")).contains("reveal"));
+        let numbers = format!("{JOB}\n[inference]\nanswer = \"numbers\"");
+        assert!(refusal(&numbers).contains("inference.answer"));
         let both = JOB.replace("[model]", "sets = [\"00112233445566778899aabbccddeeff\"]\n[model]");
         assert!(refusal(&both).contains("not both"));
         let unknown = format!("security = \"none\"\n{JOB}");

@@ -18,6 +18,7 @@ pub mod export;
 pub mod failure;
 pub mod files;
 pub mod identity;
+pub mod inference;
 pub mod job;
 pub mod memory;
 pub mod mnist;

@@ -5,6 +5,7 @@ use crate::failure::Explain;
 use crate::schema::{Label, Schema};
 use crate::table::Table;
 use mpc_core::error::Error;
+use ndarray::Array2;
 use nn::model::Model;
 
 /// The column that predictions are written to.
@@ -54,6 +55,15 @@ pub struct Predictions {
     pub report: Report,
 }
 
+/// What is predicted for the rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    /// The number of each row's class, and the probability of each class, if that is known.
+    Classes(Vec<usize>, Option<Array2<f64>>),
+    /// Numbers on the label's mapped scale.
+    Numbers(Vec<f64>),
+}
+
 /// Predicts for each row of a table, which may lack the label's column.
 ///
 /// All columns are kept. `prediction` is added, and where the label is a class,
@@ -66,44 +76,72 @@ pub fn predict(
     schema: &Schema,
     table: &Table,
 ) -> Result<Predictions, PredictionError> {
-    let added = added_columns(schema.label());
+    let (features, report) = features(schema, table, true)?;
+    let outputs = model.outputs(&features)?;
+    let answers = match model.classes(&outputs) {
+        Some(classes) => Answers::Classes(classes, model.probabilities(&outputs)),
+        None => Answers::Numbers(outputs.column(0).to_vec()),
+    };
+    Ok(Predictions { csv: written(schema, table, &answers)?, report })
+}
+
+/// The features of a table to predict for, to which columns can be added.
+///
+/// # Errors
+/// When cells do not fit the schema, or a column is in the way.
+pub fn features(
+    schema: &Schema,
+    table: &Table,
+    probabilities: bool,
+) -> Result<(Array2<f64>, Report), PredictionError> {
+    let added = added_columns(schema.label(), probabilities);
     if let Some(column) = added.iter().find(|name| table.column_index(name).is_some()) {
         let (file, column) = (table.file().to_owned(), column.clone());
         return Err(PredictionError::ColumnTaken { file, column });
     }
-    let (features, report) = encode::encode_features(table, schema)?;
-    let outputs = model.outputs(&features)?;
-    let classes = model.classes(&outputs);
-    let probabilities = model.probabilities(&outputs);
+    Ok(encode::encode_features(table, schema)?)
+}
 
+/// The table with its answers, as comma-separated values.
+///
+/// # Errors
+/// When the answers are of another kind or number than the label and the rows.
+pub fn written(
+    schema: &Schema,
+    table: &Table,
+    answers: &Answers,
+) -> Result<Vec<u8>, PredictionError> {
+    let misfit = || Error::Misuse("the answers are not those of such a label".into());
+    let probabilities = matches!(answers, Answers::Classes(_, Some(_)));
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(table.columns().iter().chain(&added))?;
+    csv.write_record(table.columns().iter().chain(&added_columns(schema.label(), probabilities)))?;
     for row in 0..table.rows() {
         for column in 0..table.columns().len() {
             csv.write_field(table.cell(row, column))?;
         }
-        match (schema.label(), &classes, &probabilities) {
-            (Label::Class(label), Some(classes), Some(probabilities)) => {
-                csv.write_field(&label.classes[classes[row]])?;
-                for probability in probabilities.row(row) {
+        match (schema.label(), answers) {
+            (Label::Class(label), Answers::Classes(classes, probabilities)) => {
+                let class = classes.get(row).and_then(|&class| label.classes.get(class));
+                csv.write_field(class.ok_or_else(misfit)?)?;
+                for probability in probabilities.iter().flat_map(|of_rows| of_rows.row(row)) {
                     csv.write_field(format!("{probability:.6}"))?;
                 }
             }
-            (Label::Number(label), None, None) => {
-                csv.write_field(label.bounds.from_unit(outputs[(row, 0)]).to_string())?;
+            (Label::Number(label), Answers::Numbers(numbers)) => {
+                let number = numbers.get(row).ok_or_else(misfit)?;
+                csv.write_field(label.bounds.from_unit(*number).to_string())?;
             }
-            _ => return Err(Error::Misuse("one is of classes, the other of numbers".into()).into()),
+            _ => return Err(misfit().into()),
         }
         csv.write_record(None::<&[u8]>)?;
     }
-    let csv = csv.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(Predictions { csv, report })
+    Ok(csv.into_inner().map_err(|error| csv::Error::from(error.into_error()))?)
 }
 
-/// `prediction`, and for classes one `probability_CLASS` each.
-fn added_columns(label: &Label) -> Vec<String> {
-    let probabilities = label.classes().unwrap_or_default().iter();
-    let probabilities = probabilities.map(|class| format!("probability_{class}"));
+/// `prediction`, and for classes with their probabilities one `probability_CLASS` each.
+fn added_columns(label: &Label, probabilities: bool) -> Vec<String> {
+    let classes = label.classes().filter(|_| probabilities).unwrap_or_default().iter();
+    let probabilities = classes.map(|class| format!("probability_{class}"));
     [PREDICTION.to_owned()].into_iter().chain(probabilities).collect()
 }
 

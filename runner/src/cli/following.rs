@@ -33,7 +33,7 @@ pub fn follow(
 }
 
 /// Waits for Ctrl-C.
-async fn interrupted() {
+pub async fn interrupted() {
     // Without a handler Ctrl-C ends the process, which the parties notice as well.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
@@ -41,7 +41,7 @@ async fn interrupted() {
 }
 
 /// Waits for Ctrl-C to be pressed again.
-async fn twice_interrupted() {
+pub async fn twice_interrupted() {
     interrupted().await;
     interrupted().await;
 }

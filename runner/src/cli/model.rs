@@ -1,7 +1,7 @@
 //! `tercet model`: receive a trained model.
 
 use super::participant::{ParticipantArgs, block_on};
-use super::export;
+use super::{export, import};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::model::{self, ReleasedModel, Terms};
@@ -23,6 +23,7 @@ pub struct Args {
 enum Command {
     Fetch(Fetch),
     Export(export::Args),
+    Import(import::Args),
 }
 
 /// Fetch the three model shares, verify them and write the model.
@@ -53,6 +54,7 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     match args.command {
         Command::Fetch(args) => fetch(args, out),
         Command::Export(args) => export::run(args, out),
+        Command::Import(args) => import::run(args, out),
     }
 }
 
@@ -79,7 +81,7 @@ fn fetch(args: Fetch, out: Output) -> Result<(), Failure> {
         Some(job) if terms.job != job => Some("job"),
         _ => None,
     };
-    let opened = model::open_model(
+    let opened = model::open_shares(
         sealed.each_ref().map(Vec::as_slice),
         &participation.consortium,
         &participation.identity,

@@ -4,6 +4,7 @@ use crate::consortium::Consortium;
 use crate::control::Dialer;
 use crate::failure::Failure;
 use crate::identity::Identity;
+use crate::inference::Asked;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,11 @@ pub struct Participation {
 }
 
 impl ParticipantArgs {
+    /// The options of a command that does not need a participant in every case.
+    pub fn new(consortium: PathBuf, identity: PathBuf, timeout: u64) -> Self {
+        ParticipantArgs { consortium, identity, timeout }
+    }
+
     /// Loads both files and checks that the identity belongs to the consortium.
     pub fn load(&self) -> Result<Participation, Failure> {
         let consortium = Consortium::load(&self.consortium)?;
@@ -75,6 +81,12 @@ fn require_valid(identity: &Identity) -> Result<(), Failure> {
 }
 
 impl Participation {
+    /// Asks kept models as this participant.
+    pub fn asked(&self) -> Asked<'_> {
+        let Participation { consortium, identity, patience } = self;
+        Asked { consortium, identity, patience: *patience }
+    }
+
     /// Dials the parties as this participant.
     pub fn dialer(&self) -> Dialer<'_> {
         Dialer::new(&self.consortium, &self.identity, self.patience)

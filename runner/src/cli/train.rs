@@ -52,6 +52,10 @@ struct Summary {
     session: String,
     agreement: String,
     receiver: String,
+    /// The id of the model that the parties keep, if the job says so.
+    kept: Option<String>,
+    #[serde(skip)]
+    released: bool,
     security: crate::job::Security,
     seconds: f64,
     iterations: u64,
@@ -69,6 +73,8 @@ impl Summary {
             session: report.session.to_string(),
             agreement: report.agreement.to_string(),
             receiver: job.receiver().to_string(),
+            kept: job.inference().map(|_| report.session.to_string()),
+            released: job.releases_model(),
             security: job.security(),
             seconds: report.parties.iter().map(|party| party.seconds).fold(0.0, f64::max),
             iterations: first.iterations,
@@ -82,17 +88,24 @@ impl Summary {
     fn text(&self) -> String {
         let megabytes =
             self.bytes_sent_per_party.map(|bytes| format!("{:.1}", bytes as f64 / 1e6)).join(" / ");
-        format!(
+        let mut text = format!(
             "Trained {} in {:.1} s: {} batches, {} rounds, {megabytes} MB sent by the parties.\n\
-             Session {}. {} can fetch the model with: tercet model fetch --session {}",
-            self.job,
-            self.seconds,
-            self.iterations,
-            self.rounds,
-            self.session,
-            self.receiver,
-            self.session
-        )
+             Session {}.",
+            self.job, self.seconds, self.iterations, self.rounds, self.session,
+        );
+        if self.released {
+            let (receiver, session) = (&self.receiver, &self.session);
+            text += &format!(
+                " {receiver} can fetch the model with: tercet model fetch --session {session}"
+            );
+        }
+        if let Some(id) = &self.kept {
+            text += &format!(
+                "\nThe parties keep the model and answer: tercet predict {id} --private --data \
+                 rows.csv"
+            );
+        }
+        text
     }
 }
 

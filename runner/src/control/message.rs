@@ -2,6 +2,8 @@
 
 use crate::digest::Digest;
 use crate::identity::Name;
+use crate::inference::{ModelId, Query};
+use crate::sharefile::DataSetId;
 use jiff::Timestamp;
 use mpc_core::net::{SessionId, Traffic};
 use mpc_core::party::PartyId;
@@ -74,8 +76,27 @@ pub enum Request {
         /// Digest of the job file's content.
         job: Digest,
     },
-    /// The model share of a session; for the receiver. Answered with [`DataReply`].
+    /// What a session left for its receiver: a share of a model or of answers. Answered with
+    /// [`DataReply`].
     FetchModel(SessionId),
+    /// What a kept model is; for who may ask it. Answered with [`Answer::Kept`].
+    DescribeModel(ModelId),
+    /// Keep the weights that were submitted for this job. Answered with [`Answer::Kept`].
+    KeepModel {
+        /// The weights.
+        weights: DataSetId,
+        /// The job file.
+        job: String,
+        /// The schema file that the job names.
+        schema: String,
+    },
+    /// Answer rows with a kept model. Answered with a stream of [`SessionEvent`].
+    Infer {
+        /// A fresh name for the session, the same for all parties.
+        session: SessionId,
+        /// The question.
+        query: Query,
+    },
 }
 
 /// A short answer.
@@ -89,6 +110,8 @@ pub enum Answer {
     Sessions(Vec<FinishedSession>),
     /// To [`Request::Approve`]: it is kept durably, and counts.
     Approval,
+    /// To [`Request::DescribeModel`] and [`Request::KeepModel`]: the terms as JSON.
+    Kept(String),
     /// The request was refused.
     Refused(Refusal),
 }
@@ -366,6 +389,9 @@ mod tests {
         let session = SessionId([3; 16]);
         reversible(Request::Submit { length: 1 << 40, digest: Digest([1; 32]) });
         reversible(Request::Approve(vec![1, 2, 3]));
+        let (model, rows) = (ModelId([4; 16]), DataSetId([5; 16]));
+        let (answer, security) = (nn::infer::Answer::Class, crate::job::Security::Malicious);
+        reversible(Request::Infer { session, query: Query { model, rows, answer, security } });
         reversible(Request::Train { session, job: "name".into(), schema: String::new() });
         reversible(Answer::Sessions(vec![FinishedSession {
             session,

@@ -57,6 +57,13 @@ impl Encoded {
         })
     }
 
+    /// Rows without labels, which ask a model; `None` where there are none.
+    pub fn unlabelled(features: Array2<f64>) -> Option<Self> {
+        let labels = Array2::zeros((features.nrows(), 0));
+        let features = features.as_standard_layout().into_owned();
+        (!features.is_empty()).then_some(Encoded { features, labels })
+    }
+
     /// The features, a row for each row of the table.
     pub fn features(&self) -> &Array2<f64> {
         &self.features

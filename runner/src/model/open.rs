@@ -1,6 +1,6 @@
 //! Opening a model: all checks first, then one addition.
 
-use super::share::{ModelShare, ModelShareError, Terms};
+use super::share::{Described, ModelShareError, TensorShare, Terms};
 use crate::consortium::Consortium;
 use crate::failure::Explain;
 use crate::identity::{Identity, Name};
@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 #[non_exhaustive]
 pub enum OpenError {
     /// A party's share cannot be used.
-    #[error("the model share of {party} is refused: {source}")]
+    #[error("the share of {party} is refused: {source}")]
     Share {
         /// The party.
         party: PartyId,
@@ -23,7 +23,7 @@ pub enum OpenError {
         source: ModelShareError,
     },
     /// A share belongs to another job, session or data.
-    #[error("the model share of {party} is refused: its {what} is not that of the others")]
+    #[error("the share of {party} is refused: its {what} is not that of the others")]
     Terms {
         /// The party that differs from the two others.
         party: PartyId,
@@ -31,10 +31,10 @@ pub enum OpenError {
         what: &'static str,
     },
     /// All three shares describe different models.
-    #[error("the three model shares describe three different models: their {0} differs")]
+    #[error("all three shares differ: their {0} differs")]
     AllDiffer(&'static str),
     /// The shares are of another job than the one asked for.
-    #[error("the model shares are of another {0} than the one asked for")]
+    #[error("the shares are of another {0} than the one asked for")]
     NotAskedFor(&'static str),
     /// Two parties hold different copies of what must be the same.
     #[error("{first} and {second} hold different copies of one component: one of them altered it")]
@@ -50,15 +50,24 @@ impl Explain for OpenError {
     fn hint(&self) -> Option<String> {
         match self {
             OpenError::Share { source, .. } => source.hint(),
-            _ => Some("no model was written; train again, and ask the parties' operators".into()),
+            _ => Some("nothing was opened; run it again, and ask the parties' operators".into()),
         }
     }
 }
 
+/// What a share's terms must agree in.
+pub trait Comparable: Described {
+    /// The first item in which two descriptions differ.
+    fn difference(&self, other: &Self) -> Option<&'static str>;
+}
+
 /// A model in the clear, with who stands for it.
-pub struct OpenedModel {
-    /// What the model is.
-    pub terms: Terms,
+pub type OpenedModel = Opened<Terms>;
+
+/// Tensors in the clear, with who stands for them.
+pub struct Opened<T> {
+    /// What they are.
+    pub terms: T,
     /// The values of each tensor of the terms, row by row.
     pub tensors: Vec<Vec<f64>>,
     /// The parties and their signatures.
@@ -74,23 +83,23 @@ pub struct Contribution {
     pub signature: Signature,
 }
 
-/// Verifies three sealed shares, in the order of the parties, and opens the model.
+/// Verifies three sealed shares, in the order of the parties, and opens what they share.
 ///
 /// Checks signatures, encryption and HMACs, that all three describe the same
-/// model, that it is the one `asked` accepts (it names what is wrong), and that
+/// tensors, that these are what `asked` accepts (it names what is wrong), and that
 /// both copies of each component are equal. Only then are components added.
 ///
 /// # Errors
 /// The first check that fails, naming the party as far as the check proves it.
-pub fn open_model(
+pub fn open_shares<T: Comparable>(
     sealed: [&[u8]; 3],
     consortium: &Consortium,
     receiver: &Identity,
-    asked: impl Fn(&Terms) -> Option<&'static str>,
-) -> Result<OpenedModel, OpenError> {
+    asked: impl Fn(&T) -> Option<&'static str>,
+) -> Result<Opened<T>, OpenError> {
     let open = |party: PartyId| {
         let card = &consortium.party(party).card;
-        let (share, signature) = ModelShare::open(sealed[party.index()], party, card, receiver)
+        let (share, signature) = TensorShare::open(sealed[party.index()], party, card, receiver)
             .map_err(|source| OpenError::Share { party, source })?;
         Ok((share, Contribution { name: card.name().clone(), signature }))
     };
@@ -103,14 +112,14 @@ pub fn open_model(
     }
     same_copies(&shares)?;
     let tensors = add_up(&shares);
-    let [ModelShare { terms, .. }, ..] = shares;
-    Ok(OpenedModel { terms, tensors, contributions })
+    let [TensorShare { terms, .. }, ..] = shares;
+    Ok(Opened { terms, tensors, contributions })
 }
 
 /// All shares must describe one model; if one differs, it is named.
-fn same_terms(shares: &[ModelShare; 3]) -> Result<(), OpenError> {
+fn same_terms<T: Comparable>(shares: &[TensorShare<T>; 3]) -> Result<(), OpenError> {
     let [a, b, c] = shares.each_ref().map(|share| &share.terms);
-    match (difference(a, b), difference(b, c), difference(a, c)) {
+    match (a.difference(b), b.difference(c), a.difference(c)) {
         (None, None, _) => Ok(()),
         (None, Some(what), _) => Err(OpenError::Terms { party: PartyId::P2, what }),
         (Some(what), None, _) => Err(OpenError::Terms { party: PartyId::P0, what }),
@@ -119,26 +128,32 @@ fn same_terms(shares: &[ModelShare; 3]) -> Result<(), OpenError> {
     }
 }
 
-/// The first item in which two descriptions differ.
-fn difference(a: &Terms, b: &Terms) -> Option<&'static str> {
-    let items = [
-        ("job", a.job == b.job && a.job_name == b.job_name),
-        ("session", a.session == b.session),
-        ("consortium", a.consortium == b.consortium),
-        ("schema", a.schema == b.schema && a.schema_file == b.schema_file),
-        ("code version", a.code == b.code),
-        ("list of data sets", a.data == b.data && a.rows == b.rows),
-        ("agreement", a.agreement == b.agreement),
-        ("receiver", a.receiver == b.receiver),
-        ("network", a.spec == b.spec && a.tensors == b.tensors),
-        ("transcript", a.transcript == b.transcript),
-        ("security", a.security == b.security),
-    ];
+impl Comparable for Terms {
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        let (a, b) = (self, other);
+        first_difference(&[
+            ("job", a.job == b.job && a.job_name == b.job_name),
+            ("session", a.session == b.session),
+            ("consortium", a.consortium == b.consortium),
+            ("schema", a.schema == b.schema && a.schema_file == b.schema_file),
+            ("code version", a.code == b.code),
+            ("list of data sets", a.data == b.data && a.rows == b.rows),
+            ("agreement", a.agreement == b.agreement),
+            ("receiver", a.receiver == b.receiver),
+            ("network", a.spec == b.spec && a.tensors == b.tensors),
+            ("transcript", a.transcript == b.transcript),
+            ("security", a.security == b.security),
+        ])
+    }
+}
+
+/// The first of some items that is not the same.
+pub(crate) fn first_difference(items: &[(&'static str, bool)]) -> Option<&'static str> {
     items.iter().find(|(_, same)| !same).map(|(what, _)| *what)
 }
 
 /// Component `x_{i+1}` is the second of `P_i` and the first of its next party.
-fn same_copies(shares: &[ModelShare; 3]) -> Result<(), OpenError> {
+fn same_copies<T>(shares: &[TensorShare<T>; 3]) -> Result<(), OpenError> {
     for party in PartyId::ALL {
         let (mine, next) = (&shares[party.index()], &shares[party.next().index()]);
         let equal: bool = mine.second.as_slice().ct_eq(next.first.as_slice()).into();
@@ -149,13 +164,13 @@ fn same_copies(shares: &[ModelShare; 3]) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn add_up(shares: &[ModelShare; 3]) -> Vec<Vec<f64>> {
+fn add_up<T: Described>(shares: &[TensorShare<T>; 3]) -> Vec<Vec<f64>> {
     let [x0, x1, x2] = shares.each_ref().map(|share| share.first.iter());
     let mut words: Vec<u64> =
         x0.zip(x1).zip(x2).map(|((x0, x1), x2)| x0.wrapping_add(*x1).wrapping_add(*x2)).collect();
     let mut rest = words.as_slice();
-    let mut tensors = Vec::with_capacity(shares[0].terms.tensors.len());
-    for tensor in &shares[0].terms.tensors {
+    let mut tensors = Vec::with_capacity(shares[0].terms.tensors().len());
+    for tensor in shares[0].terms.tensors() {
         // The sizes were added up and compared with the payload when the shares were read.
         let (values, others) = rest.split_at((tensor.rows * tensor.columns) as usize);
         tensors.push(values.iter().map(|&word| fixed::decode(word, tensor.scale)).collect());

@@ -1,5 +1,6 @@
-//! One party's share of a trained model, sealed for the receiver.
+//! One party's share of tensors, a trained model for instance, sealed for their receiver.
 
+use super::shape::TensorShape;
 use crate::digest::{Canonical, Digest};
 use crate::envelope::{self, Envelope, EnvelopeError};
 use crate::failure::Explain;
@@ -12,11 +13,10 @@ use mpc_core::fixed::MAX_SCALE;
 use mpc_core::net::SessionId;
 use mpc_core::party::PartyId;
 use nn::spec::Spec;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Kind of the envelope.
-const KIND: &str = "model-share";
 /// Version of header and payload.
 const VERSION: u32 = 1;
 /// Most tensors of a model.
@@ -32,10 +32,10 @@ pub enum ModelShareError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// The header cannot be read.
-    #[error("the header of the model share is malformed: {0}")]
+    #[error("the header of the share is malformed: {0}")]
     Header(String),
     /// The share states to be of another party.
-    #[error("this is the model share of {found}, not of {expected}")]
+    #[error("this is the share of {found}, not of {expected}")]
     OtherParty {
         /// The party whose share is needed.
         expected: PartyId,
@@ -43,7 +43,7 @@ pub enum ModelShareError {
         found: PartyId,
     },
     /// The payload is not what the header describes.
-    #[error("the payload of the model share does not match its header: {0}")]
+    #[error("the payload of the share does not match its header: {0}")]
     Payload(&'static str),
 }
 
@@ -108,53 +108,76 @@ pub struct TensorTerms {
 }
 
 impl TensorTerms {
+    /// The terms of a tensor of a model file at a scale.
+    pub fn new(shape: TensorShape, scale: u32) -> Self {
+        let (rows, columns) = (shape.rows as u64, shape.columns as u64);
+        TensorTerms { name: shape.name, rows, columns, scale }
+    }
+
     fn numbers(&self) -> Option<u64> {
         self.rows.checked_mul(self.columns)
     }
 }
 
-impl Terms {
-    /// Numbers in all tensors, if there are not too many.
-    fn numbers(&self) -> Option<usize> {
-        if self.tensors.len() > MAX_TENSORS {
-            return None;
-        }
-        let total =
-            self.tensors.iter().try_fold(0u64, |sum, tensor| sum.checked_add(tensor.numbers()?))?;
-        usize::try_from(total).ok().filter(|_| total <= MAX_NUMBERS)
+/// Numbers in all tensors, if there are not too many.
+fn numbers(tensors: &[TensorTerms]) -> Option<usize> {
+    if tensors.len() > MAX_TENSORS {
+        return None;
     }
+    let total = tensors.iter().try_fold(0u64, |sum, tensor| sum.checked_add(tensor.numbers()?))?;
+    usize::try_from(total).ok().filter(|_| total <= MAX_NUMBERS)
 }
 
-/// Header of a sealed model share.
+/// Header of a sealed share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
+struct Header<T> {
     version: u32,
     party: PartyId,
     party_name: Name,
     made: Timestamp,
     /// Digests of the party's first and second component.
     components: [Digest; 2],
-    terms: Terms,
+    terms: T,
 }
 
-/// One party's share of a model: the components `x_i` and `x_{i+1}` of all tensors.
-pub struct ModelShare {
-    /// What the model is.
-    pub terms: Terms,
+/// What shared tensors are, in the words of those who hold the shares.
+pub trait Described: Clone + Serialize + DeserializeOwned {
+    /// Kind of the envelope.
+    const KIND: &'static str;
+
+    /// The tensors, in the order of the payload.
+    fn tensors(&self) -> &[TensorTerms];
+}
+
+impl Described for Terms {
+    const KIND: &'static str = "model-share";
+
+    fn tensors(&self) -> &[TensorTerms] {
+        &self.tensors
+    }
+}
+
+/// One party's share of a model for its receiver.
+pub type ModelShare = TensorShare<Terms>;
+
+/// One party's share of tensors: the components `x_i` and `x_{i+1}` of all of them.
+pub struct TensorShare<T> {
+    /// What is shared.
+    pub terms: T,
     /// The party's first component, all tensors one after the other.
     pub first: Zeroizing<Vec<u64>>,
     /// The party's second component.
     pub second: Zeroizing<Vec<u64>>,
 }
 
-impl std::fmt::Debug for ModelShare {
+impl<T: Described> std::fmt::Debug for TensorShare<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ModelShare(session {}, components withheld)", self.terms.session)
+        write!(f, "TensorShare({}, components withheld)", T::KIND)
     }
 }
 
-impl ModelShare {
+impl<T: Described> TensorShare<T> {
     /// Seals the share for its receiver, signed by the party.
     ///
     /// # Errors
@@ -165,7 +188,8 @@ impl ModelShare {
         identity: &Identity,
         receiver: &Card,
     ) -> Result<Vec<u8>, ModelShareError> {
-        let numbers = self.terms.numbers().ok_or(ModelShareError::Payload("too many numbers"))?;
+        let numbers =
+            numbers(self.terms.tensors()).ok_or(ModelShareError::Payload("too many numbers"))?;
         if self.first.len() != numbers || self.second.len() != numbers {
             return Err(ModelShareError::Payload("components of another length"));
         }
@@ -182,7 +206,7 @@ impl ModelShare {
         let header =
             serde_json::to_vec(&header).map_err(|e| ModelShareError::Header(e.to_string()))?;
         let recipient = receiver.encryption_key();
-        Ok(envelope::seal(KIND, &header, &payload, recipient, identity.signing_key())?)
+        Ok(envelope::seal(T::KIND, &header, &payload, recipient, identity.signing_key())?)
     }
 
     /// Opens a sealed share of `party`, whose card is `card`, as its receiver.
@@ -196,10 +220,10 @@ impl ModelShare {
         party: PartyId,
         card: &Card,
         receiver: &Identity,
-    ) -> Result<(ModelShare, Signature), ModelShareError> {
-        let envelope = Envelope::parse(KIND, bytes)?;
+    ) -> Result<(Self, Signature), ModelShareError> {
+        let envelope = Envelope::parse(T::KIND, bytes)?;
         envelope.verify(card.verifying_key(), card.name().as_str())?;
-        let header: Header = serde_json::from_slice(envelope.header())
+        let header: Header<T> = serde_json::from_slice(envelope.header())
             .map_err(|e| ModelShareError::Header(e.to_string()))?;
         if header.version != VERSION {
             let reason = format!("version {} is unknown", header.version);
@@ -210,8 +234,9 @@ impl ModelShare {
         }
         let payload =
             envelope.open(card.verifying_key(), card.name().as_str(), receiver.decryption_key())?;
-        let numbers = header.terms.numbers().ok_or(ModelShareError::Payload("too many numbers"))?;
-        if header.terms.tensors.iter().any(|tensor| tensor.scale > MAX_SCALE) {
+        let numbers =
+            numbers(header.terms.tensors()).ok_or(ModelShareError::Payload("too many numbers"))?;
+        if header.terms.tensors().iter().any(|tensor| tensor.scale > MAX_SCALE) {
             return Err(ModelShareError::Payload("a scale out of range"));
         }
         if numbers.checked_mul(16) != Some(payload.len()) {
@@ -223,7 +248,7 @@ impl ModelShare {
             return Err(ModelShareError::Payload("another digest"));
         }
         let share =
-            ModelShare { terms: header.terms, first: to_words(first), second: to_words(second) };
+            TensorShare { terms: header.terms, first: to_words(first), second: to_words(second) };
         Ok((share, envelope.signature()))
     }
 }
@@ -250,7 +275,7 @@ fn to_words(bytes: &[u8]) -> Zeroizing<Vec<u64>> {
 }
 
 /// Session ids as hexadecimal text.
-mod session_text {
+pub(crate) mod session_text {
     use mpc_core::net::SessionId;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

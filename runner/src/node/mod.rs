@@ -2,11 +2,13 @@
 
 mod approve;
 mod config;
+mod kept;
 mod requests;
 mod server;
 mod submit;
 
 pub use config::{ApprovalPolicy, ConfigError, Limits, LogFormat, NodeConfig};
+pub use kept::{KeptError, keep_share, kept_model};
 pub(crate) use requests::store_refusal;
 pub use server::{ServeError, Server};
 

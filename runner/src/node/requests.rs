@@ -1,6 +1,6 @@
 //! The requests of the control plane.
 
-use super::{Node, approve, submit};
+use super::{Node, approve, kept, submit};
 use crate::CODE_VERSION;
 use crate::consortium::Participant;
 use crate::control::{
@@ -9,7 +9,7 @@ use crate::control::{
 };
 use crate::digest::Digest;
 use crate::identity::Name;
-use crate::session::{self, Purpose, SessionRequest};
+use crate::session::{self, JobRequest, Purpose, SessionRequest, Task};
 use crate::store::StoreError;
 use jiff::Timestamp;
 use mpc_core::net::SessionId;
@@ -32,20 +32,29 @@ pub(super) async fn serve(
     };
     let Some(request) = request else { return Ok(()) };
     let name = client.card().name().clone();
-    let starts = matches!(request, Request::Train { .. } | Request::Preprocess { .. });
+    let starts = matches!(
+        request,
+        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. }
+    );
     if starts && matches!(client, Participant::Party(..)) {
         let refusal = Refusal::new(Reason::NotAllowed, "only members start sessions");
         return refuse(&mut connection, &request, refusal).await;
     }
     let request = match request {
         Request::Train { session, job, schema } => {
-            let (purpose, rows) = (Purpose::Train, None);
-            let request = SessionRequest { session, client: name, job, schema, purpose, rows };
+            let asked = JobRequest { job, schema, purpose: Purpose::Train, rows: None };
+            let task = Task::Job(asked);
+            let request = SessionRequest { session, client: name, task };
             return session::host(Arc::clone(node), connection, request).await;
         }
         Request::Preprocess { session, job, schema, rows } => {
-            let purpose = Purpose::Preprocess;
-            let request = SessionRequest { session, client: name, job, schema, purpose, rows };
+            let asked = JobRequest { job, schema, purpose: Purpose::Preprocess, rows };
+            let task = Task::Job(asked);
+            let request = SessionRequest { session, client: name, task };
+            return session::host(Arc::clone(node), connection, request).await;
+        }
+        Request::Infer { session, query } => {
+            let request = SessionRequest { session, client: name, task: Task::Query(query) };
             return session::host(Arc::clone(node), connection, request).await;
         }
         request => request,
@@ -98,13 +107,16 @@ async fn refuse(
     use crate::control::{SessionEvent, Upload};
     match request {
         Request::Submit { .. } => connection.send(&Upload::Refused(refusal)).await,
-        Request::Train { .. } | Request::Preprocess { .. } => {
+        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. } => {
             connection.send(&SessionEvent::Refused(refusal)).await
         }
         Request::FetchModel(_) => connection.send(&DataReply::Refused(refusal)).await,
-        Request::Status | Request::Approve(_) | Request::HowEnded(_) | Request::Sessions { .. } => {
-            connection.send(&Answer::Refused(refusal)).await
-        }
+        Request::Status
+        | Request::Approve(_)
+        | Request::HowEnded(_)
+        | Request::Sessions { .. }
+        | Request::DescribeModel(_)
+        | Request::KeepModel { .. } => connection.send(&Answer::Refused(refusal)).await,
     }
 }
 
@@ -146,7 +158,16 @@ async fn answer(
             };
             connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
         }
-        Request::Train { .. } | Request::Preprocess { .. } => {
+        Request::DescribeModel(model) => {
+            let answer = blocking(node, move |node| kept::describe(node, &name, model)).await;
+            connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
+        }
+        Request::KeepModel { weights, job, schema } => {
+            let answer =
+                blocking(node, move |node| kept::keep(node, &name, weights, &job, &schema)).await;
+            connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
+        }
+        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. } => {
             return Err(ControlError::Malformed("a session is hosted elsewhere"));
         }
     }
@@ -217,14 +238,22 @@ async fn send_model(
         if row.receiver != client {
             return Err(Refusal::new(
                 Reason::NotAllowed,
-                format!("the model of session {session} is for {}, not for {client}", row.receiver),
+                format!(
+                    "the result of session {session} is for {}, not for {client}",
+                    row.receiver
+                ),
             ));
         }
         if !matches!(row.end, Some(crate::control::SessionEnd::Finished(_))) {
             return Err(Refusal::new(
                 Reason::NotFound,
-                format!("session {session} has no model: it did not finish"),
+                format!("session {session} has no result: it did not finish"),
             ));
+        }
+        if !row.has_share {
+            let message = format!("session {session} released no model");
+            return Err(Refusal::new(Reason::NotFound, message)
+                .with_hint("if the parties keep it, ask it: tercet predict --private --help"));
         }
         node.store.model_share(session).map_err(|e| store_refusal(&e))
     });

@@ -56,6 +56,8 @@ pub enum Purpose {
     Train,
     /// Making triples for trainings to come.
     Preprocess,
+    /// Answering rows with a model that is kept.
+    Infer,
 }
 
 impl Purpose {
@@ -64,6 +66,7 @@ impl Purpose {
         match self {
             Purpose::Train => "training",
             Purpose::Preprocess => "making triples",
+            Purpose::Infer => "answering a question",
         }
     }
 }

@@ -74,7 +74,10 @@ pub async fn follow(
     stop: impl Future<Output = ()>,
     mut on_event: impl FnMut(TrainEvent),
 ) -> Result<TrainReport, TrainError> {
-    let (Request::Train { session, .. } | Request::Preprocess { session, .. }) = *request else {
+    let (Request::Train { session, .. }
+    | Request::Preprocess { session, .. }
+    | Request::Infer { session, .. }) = *request
+    else {
         return Err(ControlError::Malformed("not a request for a session").into());
     };
     let dialer = Dialer::new(consortium, identity, patience);

@@ -6,21 +6,22 @@
 use super::Link;
 use super::fault::end_of;
 use super::host::News;
-use super::prepare::Prepared;
+use super::prepare::{Plan, Prepared};
 use super::supply::{self, StoredBlocks};
-use super::{Agreement, checks};
+use super::{Agreement, checks, query};
 use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
+use crate::inference::{KeptShare, KeptTerms, ModelId, Origin};
 use crate::job::{Multiplication, Security};
 use crate::memory::peak_rss_bytes;
 use crate::model::{ModelShare, TensorTerms, Terms, tensors};
-use crate::node::Node;
+use crate::node::{Node, keep_share};
 use getrandom::SysRng;
 use mpc_core::ctx::Ctx;
-use mpc_core::error::Result;
+use mpc_core::error::{Error, Result};
 use mpc_core::exec::{Outcome, Session};
 use mpc_core::net::tls::{TlsStream, TlsTransport};
-use mpc_core::net::{KEY_AGREEMENT_ROUNDS, agree_keys};
+use mpc_core::net::{KEY_AGREEMENT_ROUNDS, SessionId, agree_keys};
 use mpc_core::prss::Prss;
 use mpc_core::ring::Z64;
 use mpc_core::security::{self, Malicious, SemiHonest};
@@ -42,18 +43,27 @@ use zeroize::Zeroizing;
 /// What the thread of a session needs.
 pub(super) struct Work {
     pub(super) node: Arc<Node>,
-    pub(super) prepared: Arc<Prepared>,
-    /// The rows to train on, where that is what the session is for.
-    pub(super) data: Option<Dataset<Fixed>>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) data: Loaded,
     /// To the previous and the next party.
     pub(super) links: [Link; 2],
     /// Ends the computation, also one that waits for a peer.
     pub(super) cancel: Arc<AtomicBool>,
 }
 
+/// The shares that a session computes on.
+pub(super) enum Loaded {
+    /// None.
+    Nothing,
+    /// The rows of a training, with their labels.
+    DataSets(Dataset<Fixed>),
+    /// The rows of a question.
+    Rows(Fixed),
+}
+
 /// What a session leaves at this party.
 pub(super) struct Finished {
-    /// The model share, sealed for the receiver, of a training.
+    /// The share of a model that is released, or of answers, sealed for its receiver.
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) stats: SessionStats,
 }
@@ -64,8 +74,10 @@ enum Computed {
     Model(TrainedModel<Fixed>),
     /// Triples, which are stored.
     Triples,
-    /// That these submissions, by number, break the schema; nothing was trained on them.
-    BadData(Vec<usize>),
+    /// Answers to a question.
+    Answers(Fixed),
+    /// That what was to be computed on breaks the schema; nothing else was done.
+    BadData(SessionFault),
 }
 
 /// How a session ended without a result.
@@ -87,18 +99,18 @@ impl From<SessionFault> for Broken {
     }
 }
 
-/// Agrees on keys, checks the rows, trains and seals the model share; or makes triples.
+/// Agrees on keys, checks the rows, does what the session is for, and seals what it leaves.
 ///
 /// # Errors
 /// How the session ended instead.
 pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result<Finished, Broken> {
-    let Work { node, prepared, data, links, cancel } = work;
-    let transport = transport(&node, &prepared, links)
+    let Work { node, plan, data, links, cancel } = work;
+    let transport = transport(&node, plan.agreement().session, links)
         .map_err(SessionFault::internal)?
         .cancel_with(Arc::clone(&cancel));
     let mut transport = (node.interpose)(Box::new(transport));
     let started = Instant::now();
-    let agreement = prepared.agreement.digest();
+    let agreement = plan.agreement().digest();
     let keys = agree_keys(&mut *transport, &agreement.0, &mut SysRng).map_err(end_of)?;
     let prss = Prss::new(keys.with_prev.as_bytes(), keys.with_next.as_bytes());
     drop(keys);
@@ -107,7 +119,7 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
         .cancel_with(cancel)
         .trace_in(&trace);
     let broken = |end: SessionEnd, outcome: Option<Outcome>| {
-        let reached = outcome.map(|outcome| (outcome, prepared.agreement.clone()).into());
+        let reached = outcome.map(|outcome| (outcome, plan.agreement().clone()).into());
         Broken { end: end.into(), reached }
     };
     let mut iterations = 0;
@@ -115,22 +127,27 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
         iterations += 1;
         news.send_modify(|news| news.progress = Some(done));
     };
-    let computed =
-        match prepared.job.security() {
-            Security::SemiHonest => session
-                .run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done)),
-            Security::Malicious => session
-                .run::<Malicious, _, _>(|ctx| program(ctx, &node, &prepared, data, news, done)),
+    let computed = match plan.security() {
+        Security::SemiHonest => {
+            session.run::<SemiHonest, _, _>(|ctx| program(ctx, &node, &plan, data, news, done))
         }
-        .map_err(|error| broken(end_of(error), trace.get()));
-    let (model, outcome) = match computed? {
-        (Computed::Model(model), outcome) => (Some(model), outcome),
-        (Computed::Triples, outcome) => (None, outcome),
-        (Computed::BadData(sets), outcome) => {
-            let end = SessionEnd::Failed(SessionFault::bad_data(&prepared, &sets));
-            return Err(broken(end, Some(outcome)));
+        Security::Malicious => {
+            session.run::<Malicious, _, _>(|ctx| program(ctx, &node, &plan, data, news, done))
         }
+    }
+    .map_err(|error| broken(end_of(error), trace.get()));
+    let (computed, outcome) = computed?;
+    let sealed = match (&*plan, computed) {
+        (Plan::Job(job), Computed::Model(model)) => seal(&node, job, model, &outcome),
+        (Plan::Query(query), Computed::Answers(answers)) => {
+            query::seal(&node, query, &answers, &outcome).map(Some)
+        }
+        (_, Computed::BadData(fault)) => {
+            return Err(broken(SessionEnd::Failed(fault), Some(outcome)));
+        }
+        _ => Ok(None),
     };
+    let sealed = sealed.map_err(SessionFault::internal)?;
     let stats = SessionStats {
         seconds: started.elapsed().as_secs_f64(),
         iterations,
@@ -139,13 +156,11 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
         pid: std::process::id(),
         transcript: Digest(outcome.transcript),
     };
-    let sealed = model.map(|model| seal(&node, &prepared, model, &outcome)).transpose();
-    let sealed = sealed.map_err(SessionFault::internal)?;
     Ok(Finished { sealed, stats })
 }
 
 /// Turns the links on which the parties agreed into those on which they compute.
-fn transport(node: &Node, prepared: &Prepared, links: [Link; 2]) -> io::Result<TlsTransport> {
+fn transport(node: &Node, session: SessionId, links: [Link; 2]) -> io::Result<TlsTransport> {
     let [prev, next]: [io::Result<_>; 2] = links.map(|link| match link.into_inner() {
         tokio_rustls::TlsStream::Client(stream) => {
             let (socket, connection) = stream.into_inner();
@@ -157,28 +172,37 @@ fn transport(node: &Node, prepared: &Prepared, links: [Link; 2]) -> io::Result<T
         }
     });
     let deadline = node.config.limits.round_timeout();
-    TlsTransport::new(node.party(), prepared.agreement.session, deadline, prev?, next?)
+    TlsTransport::new(node.party(), session, deadline, prev?, next?)
 }
 
-/// What the session is for: trains where there are data, if they pass the check; else makes
-/// triples.
+/// What the session is for: trains or answers where there are data, if they pass the check;
+/// else makes triples.
 async fn program<S: security::Security>(
     ctx: Ctx<S>,
     node: &Arc<Node>,
-    prepared: &Prepared,
-    data: Option<Dataset<Fixed>>,
+    plan: &Plan,
+    data: Loaded,
     news: &watch::Sender<News>,
     done: impl FnMut(Progress),
 ) -> Result<Computed> {
-    let Some(data) = data else {
-        supply::make(ctx, node, prepared, done).await?;
-        return Ok(Computed::Triples);
-    };
-    let broken = checks::broken_sets(&ctx.step("check-inputs"), prepared, &data, news).await?;
-    if !broken.is_empty() {
-        return Ok(Computed::BadData(broken));
+    match (plan, data) {
+        (Plan::Query(query), Loaded::Rows(rows)) => {
+            let answers = query::answer(ctx, query, rows, news, done).await?;
+            Ok(answers.map_or_else(|| Computed::BadData(query.bad_rows()), Computed::Answers))
+        }
+        (Plan::Job(job), Loaded::DataSets(data)) => {
+            let broken = checks::broken_sets(&ctx.step("check-inputs"), job, &data, news).await?;
+            if !broken.is_empty() {
+                return Ok(Computed::BadData(SessionFault::bad_data(job, &broken)));
+            }
+            train_shared(ctx, node, job, data, done).await.map(Computed::Model)
+        }
+        (Plan::Job(job), Loaded::Nothing) => {
+            supply::make(ctx, node, job, done).await?;
+            Ok(Computed::Triples)
+        }
+        _ => Err(Error::Misuse("the session has data of another kind than it computes on".into())),
     }
-    train_shared(ctx, node, prepared, data, done).await.map(Computed::Model)
 }
 
 async fn train_shared<S: security::Security>(
@@ -220,13 +244,14 @@ async fn joint_seed<S: security::Security>(ctx: &Ctx<S>) -> Result<Seed> {
     Ok(Seed(seed))
 }
 
-/// Seals this party's components of the model for the receiver.
+/// Keeps this party's components of the model if the job says so, and seals them for the
+/// receiver if it releases the model.
 fn seal(
     node: &Node,
     prepared: &Prepared,
     model: TrainedModel<Fixed>,
     outcome: &Outcome,
-) -> std::result::Result<Vec<u8>, String> {
+) -> std::result::Result<Option<Vec<u8>>, String> {
     let Prepared { job, schema, submissions, blueprint, agreement, .. } = prepared;
     let values: Vec<Fixed> =
         model.parameters.into_iter().flat_map(|p| [p.weights, p.bias]).collect();
@@ -252,21 +277,35 @@ fn seal(
         tensors: shapes
             .into_iter()
             .zip(&values)
-            .map(|(shape, value)| TensorTerms {
-                name: shape.name,
-                rows: shape.rows as u64,
-                columns: shape.columns as u64,
-                scale: value.scale,
-            })
+            .map(|(shape, value)| TensorTerms::new(shape, value.scale))
             .collect(),
     };
     let all = |component: fn(&Arith<Z64>) -> &[u64]| {
         Zeroizing::new(values.iter().flat_map(|v| component(&v.share)).copied().collect())
     };
+    if let Some(policy) = job.inference() {
+        let terms = KeptTerms {
+            id: ModelId(agreement.session.0),
+            name: terms.job_name.clone(),
+            job: terms.job,
+            consortium: terms.consortium,
+            origin: Origin::Trained { agreement: terms.agreement, transcript: terms.transcript },
+            schema: terms.schema,
+            schema_file: terms.schema_file.clone(),
+            spec: terms.spec.clone(),
+            policy: policy.clone(),
+            tensors: terms.tensors.clone(),
+        };
+        let share = KeptShare { terms, first: all(Arith::first), second: all(Arith::second) };
+        keep_share(node, &share)?;
+    }
+    if !job.releases_model() {
+        return Ok(None);
+    }
     let share = ModelShare { terms, first: all(Arith::first), second: all(Arith::second) };
     let receiver = node
         .consortium
         .member(job.receiver())
         .ok_or_else(|| format!("{} is no member of the consortium", job.receiver()))?;
-    share.seal(node.party(), &node.identity, &receiver.card).map_err(|e| e.to_string())
+    share.seal(node.party(), &node.identity, &receiver.card).map(Some).map_err(|e| e.to_string())
 }

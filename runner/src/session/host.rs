@@ -1,11 +1,11 @@
 //! Hosting a session at a party: from the client's request to its last message.
 
-use super::compute::{self, Broken, Finished, Work};
+use super::compute::{self, Broken, Finished, Loaded, Work};
 use super::fault::{learn, suspect};
 use super::links::Connector;
 use super::loading::load_together;
-use super::prepare::{Prepared, prepare};
-use super::{Agreement, Cancel, Purpose, inputs, inquiry, supply};
+use super::prepare::{Plan, Prepared, prepare};
+use super::{Agreement, Cancel, Purpose, inputs, inquiry, query, supply};
 use crate::control::{
     Checked, ControlError, DuringSession, Forecast, Framed, Progress, Reason, Refusal, SessionEnd,
     SessionEvent, SessionFault, SessionStats,
@@ -13,7 +13,9 @@ use crate::control::{
 use crate::digest::Digest;
 use crate::evidence::Evidence;
 use crate::identity::Name;
+use crate::inference::Query;
 use crate::node::{Node, SessionGuard, store_refusal};
+use crate::sharefile::DataSetId;
 use crate::store::StoreError;
 use jiff::Timestamp;
 use mpc_core::exec::Outcome;
@@ -42,14 +44,40 @@ pub struct SessionRequest {
     pub session: SessionId,
     /// Who asks.
     pub client: Name,
+    /// What the session is to do.
+    pub task: Task,
+}
+
+/// What a session is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Run a job.
+    Job(JobRequest),
+    /// Answer a question.
+    Query(Query),
+}
+
+/// A job that a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRequest {
     /// The job file.
     pub job: String,
     /// The schema file.
     pub schema: String,
-    /// What the session is for.
+    /// What is to be done of it.
     pub purpose: Purpose,
     /// Rows to make triples for, where the data are not here yet.
     pub rows: Option<u64>,
+}
+
+impl Task {
+    /// Rows that were submitted for this session alone.
+    fn rows_to_forget(&self) -> Option<DataSetId> {
+        match self {
+            Task::Job(_) => None,
+            Task::Query(query) => Some(query.rows),
+        }
+    }
 }
 
 /// What a session has come to, for whoever reports it.
@@ -192,11 +220,12 @@ async fn run(
         return (None, SessionEvent::Refused(refusal));
     }
     tracing::info!(%session, client = %request.client, "session begins");
-    let mut evidence = None;
+    let (mut evidence, mut released) = (None, false);
     let end = match prepared {
         Ok(prepared) => match compute_with_peers(node, guard, prepared, news).await {
             Ok(Finished { sealed: Some(sealed), stats }) => {
-                store_model(node, session, sealed, stats).await
+                released = true;
+                store_share(node, session, sealed, stats).await
             }
             Ok(Finished { sealed: None, stats }) => SessionEnd::Finished(stats),
             Err(Broken { end: seen, reached }) => {
@@ -219,12 +248,17 @@ async fn run(
         }
     };
     log_end(session, &end);
-    let has_model = request.purpose == Purpose::Train && matches!(end, SessionEnd::Finished(_));
-    if !has_model {
+    let has_share = released && matches!(end, SessionEnd::Finished(_));
+    if !has_share {
         let noted = end.clone();
         if let Err(e) = blocking(node, move |node| node.store.end_session(session, &noted)).await {
             tracing::error!(%session, error = %e, "cannot note down how the session ended");
         }
+    }
+    if let Some(rows) = request.task.rows_to_forget()
+        && let Err(e) = blocking(node, move |node| node.store.remove_submission(rows)).await
+    {
+        tracing::error!(%session, error = %e, "cannot remove the rows of the question");
     }
     (evidence, SessionEvent::Ended(end))
 }
@@ -265,27 +299,29 @@ fn connector(node: &Node) -> Connector<'_> {
 async fn compute_with_peers(
     node: &Arc<Node>,
     guard: &SessionGuard<'_>,
-    mut prepared: Prepared,
+    mut plan: Plan,
     news: watch::Sender<News>,
 ) -> Result<Finished, Broken> {
     let cancel = guard.cancel();
     let connector = connector(node);
     let cancelled = |step: &str| Broken::from(SessionEnd::Cancelled { step: step.into() });
     let links = tokio::select! {
-        links = connector.connect(&mut prepared.agreement) => links?,
+        links = connector.connect(plan.agreement_mut()) => links?,
         () = cancel.wait() => return Err(cancelled("connecting to the other parties")),
     };
-    let forecast = supply::forecast(&prepared);
-    check_supply(node, &prepared, &forecast)?;
-    let prepared = Arc::new(prepared);
+    let forecast = match &plan {
+        Plan::Job(job) => {
+            let forecast = supply::forecast(job);
+            check_supply(node, job, &forecast)?;
+            Some(forecast)
+        }
+        Plan::Query(_) => None,
+    };
+    let plan = Arc::new(plan);
     let loading = load_together([node.party().prev(), node.party().next()], links, {
-        let (node, prepared) = (Arc::clone(node), Arc::clone(&prepared));
+        let (node, plan) = (Arc::clone(node), Arc::clone(&plan));
         async move {
-            let load = move || match prepared.agreement.purpose {
-                Purpose::Train => inputs::load(&node, &prepared).map(Some),
-                Purpose::Preprocess => Ok(None),
-            };
-            let loaded = spawn_blocking(load).await;
+            let loaded = spawn_blocking(move || load(&node, &plan)).await;
             loaded.unwrap_or_else(|e| Err(SessionFault::internal(e)))
         }
     });
@@ -294,12 +330,12 @@ async fn compute_with_peers(
         () = cancel.wait() => return Err(cancelled("loading the shares")),
     };
     news.send_modify(|news| {
-        news.agreement = Some(prepared.agreement.digest());
-        let making = prepared.agreement.purpose == Purpose::Preprocess;
-        news.forecast = making.then_some(forecast);
+        let agreement = plan.agreement();
+        news.agreement = Some(agreement.digest());
+        news.forecast = forecast.filter(|_| agreement.purpose == Purpose::Preprocess);
     });
     let (done, result) = oneshot::channel();
-    let work = Work { node: Arc::clone(node), prepared, data, links, cancel: cancel.flag() };
+    let work = Work { node: Arc::clone(node), plan, data, links, cancel: cancel.flag() };
     let spawned = std::thread::Builder::new().name("session".into()).spawn(move || {
         // If nobody waits any more, the result has nobody to go to.
         let _ = done.send(compute::run(work, &news));
@@ -308,6 +344,17 @@ async fn compute_with_peers(
     result.await.unwrap_or_else(|_| {
         Err(SessionFault::internal("the computation failed; see the log").into())
     })
+}
+
+/// The shares that the session computes on.
+fn load(node: &Node, plan: &Plan) -> Result<Loaded, SessionFault> {
+    match plan {
+        Plan::Job(job) => match job.agreement.purpose {
+            Purpose::Train => inputs::load(node, job).map(Loaded::DataSets),
+            Purpose::Preprocess | Purpose::Infer => Ok(Loaded::Nothing),
+        },
+        Plan::Query(query) => query::load(node, query).map(Loaded::Rows),
+    }
 }
 
 /// Whether there are enough triples for a training, or enough room to make them.
@@ -325,7 +372,7 @@ fn check_supply(node: &Node, prepared: &Prepared, forecast: &Forecast) -> Result
                 node.store.free_bytes()
             )))
         }
-        Purpose::Train | Purpose::Preprocess => Ok(()),
+        Purpose::Train | Purpose::Preprocess | Purpose::Infer => Ok(()),
     }
 }
 
@@ -381,7 +428,7 @@ async fn keep_evidence(
     }
 }
 
-async fn store_model(
+async fn store_share(
     node: &Arc<Node>,
     session: SessionId,
     sealed: Vec<u8>,
@@ -394,9 +441,9 @@ async fn store_model(
     });
     match stored.await {
         Ok(()) => end,
-        Err(e) => SessionEnd::Failed(SessionFault::internal(format!(
-            "the model share cannot be stored: {e}"
-        ))),
+        Err(e) => {
+            SessionEnd::Failed(SessionFault::internal(format!("the result cannot be stored: {e}")))
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Fixed>, S
         columns(prepared).map(|columns| Stack::with_capacity(rows, columns));
     let mut scale = None;
     for submission in &prepared.submissions {
-        let opened = open(node, submission)?;
+        let opened = open_submission(node, submission)?;
         require_shape(prepared, submission, &opened)?;
         let manifest = &opened.header().data_set;
         if scale.replace(manifest.scale).is_some_and(|first| first != manifest.scale) {
@@ -82,7 +82,13 @@ impl Stack {
 }
 
 /// Verifies and decrypts a stored share file once more: the disk is not trusted.
-fn open(node: &Node, submission: &StoredSubmission) -> Result<Submission, SessionFault> {
+///
+/// # Errors
+/// When it cannot be read or is not what was accepted.
+pub fn open_submission(
+    node: &Node,
+    submission: &StoredSubmission,
+) -> Result<Submission, SessionFault> {
     let reader = node.store.share_file(submission).map_err(|e| failed(submission, e))?;
     let file = ShareFile::read(reader).map_err(|e| failed(submission, e))?;
     if file.digest() != submission.file {

@@ -1,18 +1,20 @@
 //! From a request to what this party offers to compute.
 
 use super::agreement::{Agreement, DataSetDigest, Purpose};
-use super::host::SessionRequest;
+use super::host::{JobRequest, SessionRequest, Task};
+use super::query::{self, PreparedQuery};
 use crate::CODE_VERSION;
 use crate::control::SessionFault;
 use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::identity::Name;
-use crate::job::{Job, Multiplication};
+use crate::job::{Job, Multiplication, Security};
 use crate::model;
 use crate::node::{ApprovalPolicy, Node, StockGuard};
 use crate::schema::Schema;
 use crate::store::{NewSession, StoredSubmission};
 use crate::triples::{self, Stock, StockOffer};
+use mpc_core::net::SessionId;
 use nn::blueprint::Blueprint;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,27 +34,79 @@ pub(super) struct Prepared {
     _reserved: Option<StockGuard>,
 }
 
-impl Prepared {
+/// What this party is about to compute with the others.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// A job: a training, or the triples for one.
+    Job(Box<Prepared>),
+    /// Answers of a model that is kept.
+    Query(Box<PreparedQuery>),
+}
+
+impl Plan {
+    /// What the parties have to have in common.
+    pub(super) fn agreement(&self) -> &Agreement {
+        match self {
+            Plan::Job(job) => &job.agreement,
+            Plan::Query(query) => &query.agreement,
+        }
+    }
+
+    /// The same, to be completed with what the others have.
+    pub(super) fn agreement_mut(&mut self) -> &mut Agreement {
+        match self {
+            Plan::Job(job) => &mut job.agreement,
+            Plan::Query(query) => &mut query.agreement,
+        }
+    }
+
+    /// Against what the computation is protected.
+    pub(super) fn security(&self) -> Security {
+        match self {
+            Plan::Job(job) => job.job.security(),
+            Plan::Query(query) => query.query.security,
+        }
+    }
+
     /// What is noted down of the session.
     pub(super) fn new_session(&self, request: &SessionRequest) -> NewSession {
+        let (name, receiver) = match self {
+            Plan::Job(job) => (job.job.name(), job.job.receiver()),
+            Plan::Query(query) => (query.model.terms.name.as_str(), &request.client),
+        };
         NewSession {
             session: request.session,
-            job: self.agreement.job,
-            job_name: self.job.name().to_owned(),
+            job: self.agreement().job,
+            job_name: name.to_owned(),
             client: request.client.clone(),
-            receiver: self.job.receiver().clone(),
+            receiver: receiver.clone(),
+        }
+    }
+}
+
+/// Finds what the request needs.
+///
+/// # Errors
+/// A fault of kind `BadJob` when what is asked for is not valid or not here, of kind
+/// `Internal` when the store fails.
+pub(super) fn prepare(node: &Arc<Node>, request: &SessionRequest) -> Result<Plan, SessionFault> {
+    let SessionRequest { session, client, task } = request;
+    match task {
+        Task::Job(asked) => {
+            prepare_job(node, *session, client, asked).map(|job| Plan::Job(job.into()))
+        }
+        Task::Query(asked) => {
+            query::prepare(node, *session, client, asked).map(|query| Plan::Query(query.into()))
         }
     }
 }
 
 /// Reads and validates the job and finds its data.
-///
-/// # Errors
-/// A fault of kind `BadJob` when the job is not valid or its data are not here, of
-/// kind `Internal` when the store fails.
-pub(super) fn prepare(
+fn prepare_job(
     node: &Arc<Node>,
-    request: &SessionRequest,
+    session: SessionId,
+    client: &Name,
+    request: &JobRequest,
 ) -> Result<Prepared, SessionFault> {
     let job = Job::from_toml(&request.job, "the job").map_err(Failure::from)?;
     let schema = Schema::from_toml(&request.schema).map_err(Failure::from)?;
@@ -64,7 +118,7 @@ pub(super) fn prepare(
     let submissions = match request.rows {
         Some(_) => Vec::new(),
         None => select(node, &job, &schema).map_err(|fault| match request.purpose {
-            Purpose::Train => fault,
+            Purpose::Train | Purpose::Infer => fault,
             Purpose::Preprocess => SessionFault {
                 message: format!("{}; with --rows, triples can be made before", fault.message),
                 ..fault
@@ -72,7 +126,7 @@ pub(super) fn prepare(
         })?,
     };
     if request.purpose == Purpose::Train {
-        require_approvals(node, request, &job.digest(&schema), &submissions)?;
+        require_approvals(node, client, &job.digest(&schema), &submissions)?;
     }
     let rows = request.rows.unwrap_or(submissions.iter().map(|submission| submission.rows).sum());
     let blueprint = usize::try_from(rows).map_err(SessionFault::bad_job).and_then(|rows| {
@@ -85,12 +139,12 @@ pub(super) fn prepare(
         manifest: submission.manifest,
     });
     let agreement = Agreement {
-        session: request.session,
+        session,
         code: CODE_VERSION.into(),
         consortium: node.consortium.digest(),
         job: job.digest(&schema),
         schema: schema.digest(),
-        client: request.client.clone(),
+        client: client.clone(),
         purpose: request.purpose,
         rows,
         data: data.collect(),
@@ -103,7 +157,7 @@ pub(super) fn prepare(
 /// starts it.
 fn require_approvals(
     node: &Node,
-    request: &SessionRequest,
+    client: &Name,
     job: &Digest,
     submissions: &[StoredSubmission],
 ) -> Result<(), SessionFault> {
@@ -112,7 +166,7 @@ fn require_approvals(
     }
     let owners: BTreeSet<&Name> = submissions.iter().map(|submission| &submission.owner).collect();
     let mut missing = Vec::new();
-    for owner in owners.into_iter().filter(|owner| **owner != request.client) {
+    for owner in owners.into_iter().filter(|owner| *owner != client) {
         if !node.store.is_approved(owner, job).map_err(SessionFault::internal)? {
             missing.push(owner.as_str());
         }
@@ -141,7 +195,9 @@ fn stocks(
 ) -> Result<Reserved, SessionFault> {
     match (job.multiplication(), purpose) {
         (Multiplication::Beaver, _) => {}
-        (Multiplication::Replicated, Purpose::Train) => return Ok((Vec::new(), Vec::new(), None)),
+        (Multiplication::Replicated, Purpose::Train | Purpose::Infer) => {
+            return Ok((Vec::new(), Vec::new(), None));
+        }
         (Multiplication::Replicated, Purpose::Preprocess) => {
             let message = "the job needs no triples: it does not say multiplication = \"beaver\"";
             return Err(SessionFault::bad_job(message));

@@ -49,7 +49,7 @@ pub struct Manifest {
     pub rows: u64,
     /// Columns of the features.
     pub feature_columns: u64,
-    /// Columns of the labels.
+    /// Columns of the labels; none where rows ask a model.
     pub label_columns: u64,
     /// Bits of the ring.
     pub ring_bits: u32,
@@ -101,8 +101,9 @@ impl Manifest {
         if self.scale > MAX_SCALE {
             return Err(format!("scale {} is too large", self.scale));
         }
-        if self.rows == 0 || self.feature_columns == 0 || self.label_columns == 0 {
-            return Err("it has no rows, no features or no labels".into());
+        // Rows that ask a model have no labels.
+        if self.rows == 0 || self.feature_columns == 0 {
+            return Err("it has no rows or no features".into());
         }
         match self.checked_words() {
             Some(_) => Ok(()),

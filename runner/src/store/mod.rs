@@ -7,6 +7,7 @@
 //!   incoming/DIGEST.part       uploads under way; removed at start
 //!   submissions/DIGEST.share   share files as received, still encrypted
 //!   models/SESSION.model       model shares, encrypted to their receiver
+//!   kept/MODEL.model           shares of models that answer questions, encrypted to this party
 //!   triples/STOCK-N.triples    blocks of triples, encrypted to this party
 //!   evidence/SESSION.json      what this party saw of sessions that broke off
 //! ```
@@ -17,6 +18,7 @@
 
 mod approvals;
 mod incoming;
+mod kept;
 mod sessions;
 mod submissions;
 mod triples;
@@ -183,7 +185,7 @@ impl Store {
     pub fn open(dir: &Path, card: &Card) -> Result<Store, StoreError> {
         files::create_private_dir(dir)?;
         let lock = lock(dir)?;
-        for part in ["incoming", "submissions", "models", "triples", "evidence"] {
+        for part in ["incoming", "submissions", "models", "kept", "triples", "evidence"] {
             files::create_dir(&dir.join(part))?;
         }
         let mut database = Connection::open(dir.join("node.db"))?;
@@ -259,7 +261,7 @@ fn prepare_layout(database: &mut Connection, dir: &Path) -> Result<(), StoreErro
 
 /// Without its database the files are not leftovers but all that is left.
 fn require_empty(dir: &Path) -> Result<(), StoreError> {
-    for part in ["submissions", "models"] {
+    for part in ["submissions", "models", "kept"] {
         let path = dir.join(part);
         let mut entries =
             fs::read_dir(&path).map_err(|source| FileError::Read { path: path.clone(), source })?;

@@ -39,6 +39,8 @@ pub struct SessionRow {
     pub receiver: Name,
     /// How it ended; `None` while it runs.
     pub end: Option<SessionEnd>,
+    /// Whether it left something for its receiver.
+    pub has_share: bool,
 }
 
 impl Store {
@@ -65,7 +67,8 @@ impl Store {
         }
     }
 
-    /// Stores the model share of a session durably and notes that the session finished.
+    /// Stores what a session leaves for its receiver, a share of a model or of answers, and
+    /// notes that the session finished; durable when this returns.
     ///
     /// # Errors
     /// When the disk is full or the database fails.
@@ -119,15 +122,15 @@ impl Store {
         let found = self
             .database()
             .query_row(
-                "SELECT receiver, outcome FROM sessions WHERE session = ?",
+                "SELECT receiver, outcome, finished FROM sessions WHERE session = ?",
                 [session.0],
-                |row| Ok((parsed(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?)),
+                |row| Ok((parsed(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get(2)?)),
             )
             .optional()?;
-        let Some((receiver, outcome)) = found else { return Ok(None) };
+        let Some((receiver, outcome, has_share)) = found else { return Ok(None) };
         let end = outcome.map(|bytes| decode(&bytes)).transpose();
         let end = end.map_err(|e| StoreError::Damaged(format!("session {session}: {e}")))?;
-        Ok(Some(SessionRow { receiver, end }))
+        Ok(Some(SessionRow { receiver, end, has_share }))
     }
 
     /// The sessions of a job that have a model here, latest first.
@@ -150,7 +153,7 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The model share of a session.
+    /// What a session left for its receiver.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -139,7 +139,7 @@ impl Store {
     }
 }
 
-fn file_name(submission: &StoredSubmission) -> String {
+pub(super) fn file_name(submission: &StoredSubmission) -> String {
     format!("{}.share", submission.file)
 }
 

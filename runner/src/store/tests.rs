@@ -352,3 +352,25 @@ fn of_two_statements_on_a_job_the_later_one_counts_also_after_a_restart() {
     assert!(!approved(&store));
     assert!(store.keep_approval(&statement(true, 30)).unwrap() && approved(&store));
 }
+
+#[test]
+fn a_kept_model_is_not_replaced_and_rows_that_asked_are_forgotten() {
+    let fixture = Fixture::new();
+    let id = crate::inference::ModelId([7; 16]);
+    {
+        let store = fixture.open();
+        assert_eq!(store.kept_model(id).unwrap(), None);
+        store.keep_model(id, b"mine").unwrap();
+        assert!(matches!(
+            store.keep_model(id, b"other"),
+            Err(StoreError::File(FileError::Exists(_)))
+        ));
+        let made = submission(3, b"rows");
+        store.accept(upload(&store, b"rows"), &made).unwrap();
+        store.remove_submission(made.id).unwrap();
+        store.remove_submission(made.id).unwrap();
+    }
+    let store = fixture.open();
+    assert_eq!(store.kept_model(id).unwrap().as_deref(), Some(&b"mine"[..]));
+    assert_eq!((store.count_submissions().unwrap(), fixture.files("submissions")), (0, 0));
+}

@@ -14,6 +14,7 @@ mod cheats;
 mod exports;
 mod models;
 mod path;
+mod questions;
 mod sessions;
 mod share_files;
 mod storage;

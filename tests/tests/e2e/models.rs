@@ -62,7 +62,7 @@ fn a_share_that_one_party_altered_gives_no_model_and_names_that_party() {
         bytes[at] ^= 1;
         bytes
     };
-    let refused = "the model share of party 1 is refused";
+    let refused = "the share of party 1 is refused";
     for (share, reasons) in [
         (flipped(3), [refused, "not a sealed file"]),
         (flipped(honest.len() / 2), [refused, "signature of party1 does not verify"]),

@@ -106,7 +106,7 @@ fn a_model_that_one_party_has_no_room_for_is_reported_and_trained_again() {
     consortium.start_node_by(1, |consortium, party| consortium.starved_node_command(party, 160));
 
     let complaint = consortium.run_as("analyst", "train job.toml").failed();
-    complaint.must_mention(&["party 1", "the model share cannot be stored"]);
+    complaint.must_mention(&["party 1", "the result cannot be stored"]);
     let complaint = consortium.run_as("analyst", "model fetch --job job.toml -o model").failed();
     complaint.must_mention(&["there is no finished session of this job"]);
     assert!(play.is_untouched("consortium-0/party1/data/models"), "nothing half-written");

@@ -2,7 +2,7 @@ use super::*;
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::job::Security;
-use crate::model::{TensorTerms, blueprint, tensors};
+use crate::model::{ModelShare, TensorTerms, blueprint, tensors};
 use crate::schema::Schema;
 use crate::session::DataSetDigest;
 use crate::sharefile::DataSetId;
@@ -120,7 +120,7 @@ fn sealed() -> [Vec<u8>; 3] {
 }
 
 fn open(sealed: &[Vec<u8>; 3]) -> Result<OpenedModel, OpenError> {
-    open_model(sealed.each_ref().map(Vec::as_slice), &TRIAL.consortium, receiver(), |_| None)
+    open_shares(sealed.each_ref().map(Vec::as_slice), &TRIAL.consortium, receiver(), |_| None)
 }
 
 pub(in crate::model) fn opened() -> OpenedModel {
@@ -226,11 +226,11 @@ fn a_share_that_was_altered_before_sealing_gives_no_model() {
 #[test]
 fn only_the_receiver_can_open() {
     let sealed = sealed();
-    let other = open_model(
+    let other = open_shares(
         sealed.each_ref().map(Vec::as_slice),
         &TRIAL.consortium,
         &TRIAL.members[1],
-        |_| None,
+        |_: &Terms| None,
     );
     assert!(matches!(
         other.err(),
@@ -246,7 +246,7 @@ fn another_model_than_the_one_asked_for_is_refused() {
     let sealed = sealed();
     let asked = |terms: &Terms| (terms.job != Digest([9; 32])).then_some("job");
     let opened =
-        open_model(sealed.each_ref().map(Vec::as_slice), &TRIAL.consortium, receiver(), asked);
+        open_shares(sealed.each_ref().map(Vec::as_slice), &TRIAL.consortium, receiver(), asked);
     assert_eq!(opened.err(), Some(OpenError::NotAskedFor("job")));
 }
 
