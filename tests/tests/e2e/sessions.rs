@@ -14,6 +14,8 @@ fn prepare(play: &Playground, consortium: &Consortium) {
     play.write("endless.toml", job(ENDLESS));
     consortium.contribute("ward-a", &fruit(30, &["apple", "melon"]));
     consortium.contribute("ward-b", &fruit(30, &["plum", "melon"]));
+    consortium.approve("short.toml");
+    consortium.approve("endless.toml");
 }
 
 /// Starts the endless job and waits until it makes progress.
@@ -75,6 +77,7 @@ fn two_members_train_at_the_same_time_beside_a_submission() {
     let consortium = Consortium::start(&play);
     prepare(&play, &consortium);
     play.write("other.toml", job(2).replace("\"analyst\"", "\"ward-b\""));
+    consortium.approve("other.toml");
     play.write("more.csv", fruit(20, &["apple"]));
     let share = "share more.csv --schema schema.toml -o more";
     consortium.run_as("ward-a", share).succeeded();
