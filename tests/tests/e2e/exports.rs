@@ -100,3 +100,85 @@ fn other_programs_give_the_same_answers() {
         agree(&said);
     }
 }
+
+/// A regression and a logistic network, which end in other operations: opened, exported and
+/// asked in private they answer alike.
+#[test]
+fn other_losses_give_the_same_answers_too() {
+    let play = Playground::new();
+    let consortium = Consortium::start(&play);
+    play.write("rows.csv", fruit(30, &["apple", "melon"]));
+    let classes = SCHEMA.replace(", \"plum\"", "");
+    let (label, size) = (classes.find("[label]").unwrap(), classes.find("[[columns]]").unwrap());
+    let number = "[label]\nname = \"weight\"\nkind = \"number\"\nmin = 0\nmax = 1000\n";
+    let numbers = classes.replace(&classes[label..size], number);
+    let weight = numbers.find("[[columns]]\nname = \"weight\"").unwrap();
+    let colour = numbers.find("[[columns]]\nname = \"colour\"").unwrap();
+    let numbers = numbers.replace(&numbers[weight..colour], "");
+    let logistic =
+        job(6).replace("softmax-cross-entropy", "logistic").replace("\"relu\"", "\"sigmoid\"");
+    let logistic = format!("{logistic}\n[inference]\nanswer = \"probabilities\"");
+    let squared = job(6)
+        .replace("softmax-cross-entropy", "mean-squared")
+        .replace("{ dense = 8 }, \"relu\", ", "")
+        .replace("rate = 0.5", "rate = 0.1");
+    let squared = format!("{squared}\n[inference]");
+
+    for (name, schema, job, inputs) in [
+        ("logistic", classes, logistic, vec!["size", "weight"]),
+        ("squared", numbers, squared, vec!["size"]),
+    ] {
+        play.write("schema.toml", schema);
+        play.write("job.toml", job);
+        for ward in ["ward-a", "ward-b"] {
+            let shares = play.path(format!("{ward}/shares"));
+            if shares.exists() {
+                std::fs::remove_dir_all(shares).unwrap();
+            }
+            consortium.contribute(ward, &fruit(40, &["apple", "melon"]));
+        }
+        consortium.approve("job.toml");
+        let trained = consortium.run_as("analyst", "train job.toml").succeeded();
+        let id = trained["kept"].as_str().unwrap();
+        let fetch = format!("model fetch --job job.toml -o {name}");
+        consortium.run_as("analyst", &fetch).succeeded();
+        play.run(&format!("predict {name} --data rows.csv -o answers.csv")).succeeded();
+        let ask = format!("predict {id} --private --data rows.csv -o private.csv");
+        consortium.run_as("ward-a", &ask).succeeded();
+        play.run(&format!("model export {name} --format onnx")).succeeded();
+
+        let columns = |file: &str| -> Vec<Vec<f64>> {
+            let text = play.read_text(file);
+            let of_row = |line: &str| -> Vec<f64> {
+                line.split(',').skip(4).filter_map(|cell| cell.parse().ok()).collect()
+            };
+            text.lines().skip(1).map(of_row).collect()
+        };
+        // A weight of up to 1000 has as many units of the last place as a probability of 1.
+        let unit = if name == "squared" { 1000.0 } else { 1.0 };
+        let agree = |got: &[Vec<f64>], tolerance: f64| {
+            let expected = columns("answers.csv");
+            assert_eq!(got.len(), expected.len());
+            for (got, expected) in got.iter().zip(&expected) {
+                assert!(!got.is_empty() && got.len() == expected.len(), "{name}");
+                for (a, b) in got.iter().zip(expected) {
+                    assert!((a - b).abs() < tolerance * unit, "{name}: {a} for {b}");
+                }
+            }
+        };
+        agree(&columns("private.csv"), 2e-3);
+        let cells = inputs.iter().map(|input| format!("float(r['{input}'])"));
+        let script = format!(
+            "import csv, json, numpy, onnxruntime\nrows = numpy.array([[{}, \
+             float(r['colour'] == 'green'), float(r['colour'] == 'red')] \
+             for r in csv.DictReader(open('rows.csv'))])\n\
+             session = onnxruntime.InferenceSession('{name}.onnx')\n\
+             said = session.run(None, {{'features': rows.astype('float32')}})\n\
+             print(json.dumps(said[-1].tolist()))",
+            cells.collect::<Vec<_>>().join(", ")
+        );
+        if let Some(said) = python(&play, &["numpy", "onnxruntime"], &script) {
+            agree(&serde_json::from_str::<Vec<Vec<f64>>>(said.trim()).unwrap(), 1e-5);
+        }
+    }
+}
