@@ -1,6 +1,6 @@
 //! The security mode as a type parameter, so that no protocol exists twice.
 
-use crate::ring::Ring;
+use crate::ring::{Ring, RowMap};
 use crate::share::{Arith, Bin, Words};
 use std::ops::Range;
 use std::sync::Arc;
@@ -131,6 +131,9 @@ pub enum Product {
         bits: u32,
         /// Whether `x` and `y` are read transposed.
         transposed: [bool; 2],
+        /// How the rows of the product were added up before they were re-shared, if they
+        /// were: `z` has so many elements a row, and long rows are several rows of `x * y`.
+        scattered: Option<Arc<RowMap>>,
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },

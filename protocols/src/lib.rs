@@ -26,6 +26,7 @@ pub mod sigmoid;
 pub mod sign;
 pub mod softmax;
 pub mod thirds;
+pub mod tournament;
 pub mod trunc;
 pub mod verify;
 mod wire;

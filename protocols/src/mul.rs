@@ -13,10 +13,11 @@ use crate::reshare::reshare;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
-use mpc_core::ring::{Ring, elementwise::replicated_mul_acc};
+use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul_acc};
 use mpc_core::security::{Product, Security};
 use mpc_core::share::{Additive, Arith, Words};
 use mpc_core::triples::{ProductShape, Supply};
+use std::sync::Arc;
 
 /// `x * y`, element by element.
 ///
@@ -177,7 +178,80 @@ pub async fn matmul<S: Security, R: Ring>(
     ctx.record(|| Product::Matrix {
         bits: R::BITS,
         transposed,
+        scattered: None,
         operands: [x.share.into(), y.share.into(), (&z).into()],
     });
     Ok(z)
+}
+
+/// The matrix product `x y`, several rows of which make one long row of `map` and are added
+/// up to a short one: the adjoint of a convolution.
+///
+/// # Cost
+/// One round; one ring element per element of the *result* and party: what is added up never
+/// travels.
+///
+/// # Security
+/// As [`reshare`]; the product is recorded for verification.
+///
+/// # Errors
+/// `Shape` when the inner lengths differ, or the rows of the product are not whole long rows.
+pub async fn matmul_scattered<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    x: &Arith<R>,
+    y: &Arith<R>,
+    map: &Arc<RowMap>,
+) -> Result<Arith<R>> {
+    let ([rows, inner], [inner_y, cols]) = (x.shape(), y.shape());
+    if inner != inner_y {
+        return Err(Error::Shape { op: "matrix product", left: x.shape(), right: y.shape() });
+    }
+    let whole = (rows * cols).is_multiple_of(map.long()) && map.long().is_multiple_of(cols.max(1));
+    if map.long() == 0 || !whole {
+        let right = [1, map.long()];
+        return Err(Error::Shape { op: "scattered product", left: [rows, cols], right });
+    }
+    let shape = [rows * cols / map.long(), map.short()];
+    let (left, right) = (x.shape(), y.shape());
+    let triple = ctx.triple(|| ProductShape::Matrix { left, right, transposed: [false; 2] })?;
+    match triple {
+        None => {}
+        Some(Supply::Words(triple)) => {
+            let z = matmul_beaver(ctx, x, y, [false; 2], triple).await?;
+            return z.reshape([shape[0], map.long()])?.scatter_add(map);
+        }
+        Some(Supply::Dry) => return Ok(Arith::zeros(shape)),
+        Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
+    }
+    let z = reshare(ctx, Additive::new(shape, scattered_products(x, y, map)), 0).await?;
+    ctx.record(|| Product::Matrix {
+        bits: R::BITS,
+        transposed: [false; 2],
+        scattered: Some(map.clone()),
+        operands: [x.into(), y.into(), (&z).into()],
+    });
+    Ok(z)
+}
+
+/// Products of this party that are made and added up at a time: they stay in cache.
+const SCATTERED_AT_ONCE: usize = 1 << 17;
+
+/// This party's local part of a scattered product.
+fn scattered_products<R: Ring>(x: &Arith<R>, y: &Arith<R>, map: &RowMap) -> Words {
+    let [[rows, inner], [_, cols]] = [x.shape(), y.shape()];
+    let mut sums = Words::zeroed(rows * cols / map.long() * map.short());
+    let [y0, y1] = [y.first(), y.second()].map(|y| MatRef::new(y, inner, cols));
+    let shorts = (SCATTERED_AT_ONCE / map.long()).max(1);
+    let block = shorts * map.long() / cols * inner;
+    let mut product = Words::zeroed(shorts * map.long());
+    let blocks = x.first().chunks(block.max(1)).zip(x.second().chunks(block.max(1)));
+    for ((x0, x1), sums) in blocks.zip(sums.chunks_mut((shorts * map.short()).max(1))) {
+        let rows = x0.len() / inner;
+        let product = &mut product[..rows * cols];
+        product.fill(0);
+        let [x0, x1] = [x0, x1].map(|x| MatRef::new(x, rows, inner));
+        gemm_replicated_acc(product, x0, x1, y0, y1);
+        map.scatter_add(product, sums, u64::wrapping_add);
+    }
+    sums
 }

@@ -6,7 +6,7 @@
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
-use mpc_core::ring::{Z2, Z64};
+use mpc_core::ring::{RowMap, Z2, Z64};
 use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Bin, Fixed};
 use mpc_core::testing::{deal, deal_bits, run3_with_cost};
@@ -19,14 +19,16 @@ use protocols::inject::inject;
 use protocols::input::input;
 use protocols::inv_sqrt::inv_sqrt;
 use protocols::max::max_of_rows;
-use protocols::mul::{Operand, column_dot, matmul, mul, mul_multiples};
+use protocols::mul::{Operand, column_dot, matmul, matmul_scattered, mul, mul_multiples};
 use protocols::open::open;
 use protocols::reciprocal::{RECIPROCAL_SCALE, reciprocal};
 use protocols::relu::relu;
 use protocols::sigmoid::sigmoid;
 use protocols::sign::{bit_decompose, sign};
 use protocols::softmax::softmax;
+use protocols::tournament::tournament;
 use protocols::trunc::truncate;
+use std::sync::Arc;
 
 /// Elements, a multiple of 64 so that planes need no padding, and of 3 so that thirds do not.
 const N: usize = 1920;
@@ -101,6 +103,16 @@ fn products() {
         matmul(&ctx, Operand::transposed(&x), Operand::plain(&x)).await
     });
     assert_eq!(matrix, all(1, 10.0));
+    // Two rows of the product, 20 elements, are added up to one row of 10.
+    let map = Arc::new(RowMap::new(10, (0..20).map(|at| Some(at % 10))));
+    let scattered = cost(10, |ctx, x| {
+        let map = map.clone();
+        async move {
+            let y = x.select_rows(&(0..10).collect::<Vec<_>>())?;
+            matmul_scattered(&ctx, &x, &y, &map).await
+        }
+    });
+    assert_eq!(scattered, each(1, 64.0 / 2.0));
 }
 
 #[test]
@@ -189,6 +201,15 @@ fn functions() {
     assert_eq!(maximum, all(14, 4.5 * 289.0 + 3.0 * (8.0 + 64.0 + 6.4)));
     let place = cost(10, |ctx, x| async move { argmax_of_rows(&ctx, &x).await });
     assert_eq!(place, all(13, 4.5 * 289.0 + 3.0 * (8.0 + 64.0)));
+    // Four candidates make three matches for each of N / 4 winners. Where the scale shrinks,
+    // comparisons and the products that select need fewer bits.
+    let tournaments = |from| {
+        cost(4, move |ctx, x| async move {
+            Ok(tournament(&ctx, &Fixed::new(x, from), 4, 13).await?.value)
+        })
+    };
+    assert_eq!(tournaments(13), all(20, 0.75 * (31.0 + 3.0 * (86.0 + 64.0 + 64.0))));
+    assert_eq!(tournaments(50), all(20, 0.75 * (25.0 + 3.0 * (68.0 + 64.0 + 31.0))));
     assert_eq!(cost(1, exp), all(15, 3425.0));
     assert_eq!(cost(1, inverse), all(11, 2946.0));
     assert_eq!(cost(10, probabilities), all(42, 5663.3));

@@ -7,19 +7,20 @@ use mpc_core::net::{SessionId, local_network};
 use mpc_core::party::PartyId;
 use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
-use mpc_core::ring::{Z2, Z64};
+use mpc_core::ring::{RowMap, Z2, Z64};
 use mpc_core::security::{Malicious, Product};
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
 use mpc_core::testing::{DEADLINE, deal, deal_bits, run3, run3_on};
 use protocols::and::and;
 use protocols::inject::inject;
-use protocols::mul::{Operand, column_dot, matmul, mul, mul_multiples};
+use protocols::mul::{Operand, column_dot, matmul, matmul_scattered, mul, mul_multiples};
 use protocols::open::open;
 use protocols::reshare::{reshare, reshare_bits};
 use protocols::sign::sign;
 use protocols::verify::{DEGREE, verify, verify_in_degree};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+use std::sync::Arc;
 
 fn random_words(rng: &mut ChaCha20Rng, len: usize) -> Vec<u64> {
     (0..len).map(|_| rng.next_u64()).collect()
@@ -49,6 +50,11 @@ async fn all_kinds(ctx: &Ctx<Malicious>, seed: u64, sizes: [usize; 3]) -> Result
     matmul(&ctx.step("plain"), Operand::plain(&x), Operand::plain(&y)).await?;
     matmul(&ctx.step("left"), Operand::transposed(&u), Operand::plain(&x)).await?;
     matmul(&ctx.step("right"), Operand::plain(&u), Operand::transposed(&y)).await?;
+    // Windows of two rows, the last column of the first lost, added up to one row less.
+    let windows = (0..2 * cols).map(|at| (at + 1 != cols).then(|| at.saturating_sub(1)));
+    let map = Arc::new(RowMap::new(2 * cols, windows));
+    let twice = Arith::concat_rows(&[&x, &x])?;
+    matmul_scattered(&ctx.step("scattered"), &twice, &y, &map).await?;
     mul(&ctx.step("single"), &u, &v).await?;
     mul(&ctx.step("narrow"), &u.reduce::<Z2<20>>(), &v.reduce::<Z2<20>>()).await?;
     mul_multiples(&ctx.step("multiples"), &u.scale(1 << 40), &v, 40).await?;
@@ -147,6 +153,11 @@ fn two_openings_at_the_same_time_are_refused() {
     }
 }
 
+/// A long row of nine with repetitions and a hole.
+fn overlapping() -> RowMap {
+    RowMap::new(4, [Some(0), Some(1), None, Some(2), Some(2), Some(3), Some(0), Some(1), Some(3)])
+}
+
 /// A kind of product, computed by a party that adds an error to what it keeps and sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Lie {
@@ -154,6 +165,7 @@ enum Lie {
     Narrow,
     Dot,
     Matrix,
+    Scattered,
     And,
 }
 
@@ -204,7 +216,22 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             add_error(&mut local);
             let z = reshare::<_, Z64>(ctx, Additive::new([3, 3], local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
-            ctx.record(|| Product::Matrix { bits: 64, transposed: [false, true], operands });
+            let (transposed, scattered) = ([false, true], None);
+            ctx.record(|| Product::Matrix { bits: 64, transposed, scattered, operands });
+        }
+        Lie::Scattered => {
+            let view = |words| MatRef::new(words, 3, 5);
+            let mut products = Words::zeroed(9);
+            let [x0, x1, y0, y1] = [x.first(), x.second(), y.first(), y.second()].map(view);
+            gemm_replicated_acc(&mut products, x0, x1, y0.t(), y1.t());
+            let map = overlapping();
+            let mut local = Words::zeroed(map.short());
+            map.scatter_add(&products, &mut local, u64::wrapping_add);
+            add_error(&mut local);
+            let z = reshare::<_, Z64>(ctx, Additive::new([1, map.short()], local), 0).await?;
+            let operands = [(&x).into(), (&y).into(), (&z).into()];
+            let (transposed, scattered) = ([false, true], Some(Arc::new(map)));
+            ctx.record(|| Product::Matrix { bits: 64, transposed, scattered, operands });
         }
         Lie::And => {
             let (a, b) = (planes(seed, 64, 15)[at].clone(), planes(seed + 1, 64, 15)[at].clone());
@@ -241,7 +268,7 @@ fn lie_and_verify<const D: usize>(
 #[test]
 fn every_additive_error_is_caught() {
     let mut caught = 0;
-    for lie in [Lie::Single, Lie::Narrow, Lie::Dot, Lie::Matrix, Lie::And] {
+    for lie in [Lie::Single, Lie::Narrow, Lie::Dot, Lie::Matrix, Lie::Scattered, Lie::And] {
         for error in [1, 1 << 32, 1 << 63] {
             for seed in 0..1000 {
                 let cheat = PartyId::ALL[seed as usize % 3];

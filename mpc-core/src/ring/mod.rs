@@ -14,7 +14,9 @@ pub mod grid;
 mod lanes;
 pub mod pack;
 pub mod prg;
+mod row_map;
 mod simd;
 mod word;
 
+pub use row_map::RowMap;
 pub use word::{Ring, Z2, Z64};

@@ -3,7 +3,7 @@
 use super::Words;
 use crate::error::{Error, Result};
 use crate::party::PartyId;
-use crate::ring::Ring;
+use crate::ring::{Ring, RowMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -293,9 +293,40 @@ impl<R: Ring> Arith<R> {
         if columns.start > columns.end || columns.end > cols {
             return Err(Error::Misuse(format!("there are no columns {columns:?} among {cols}")));
         }
-        Ok(self.linear([rows, columns.len()], |x| {
-            (0..rows).flat_map(|r| &x[r * cols..][columns.clone()]).copied().collect()
+        let len = columns.len();
+        Ok(self.linear([rows, len], |x| {
+            let mut out = Words::zeroed(rows * len);
+            let rows = out.chunks_exact_mut(len.max(1)).zip(x.chunks_exact(cols.max(1)));
+            rows.for_each(|(out, row)| out.copy_from_slice(&row[columns.clone()]));
+            out
         }))
+    }
+
+    /// The matrices side by side.
+    ///
+    /// # Errors
+    /// `Shape` when the numbers of rows differ; `Misuse` when there is no matrix.
+    pub fn concat_columns(parts: &[&Self]) -> Result<Self> {
+        let Some(head) = parts.first() else {
+            return Err(Error::Misuse("nothing to put together".into()));
+        };
+        if let Some(odd) = parts.iter().find(|part| part.rows() != head.rows()) {
+            return Err(Error::Shape { op: "concat", left: head.shape, right: odd.shape });
+        }
+        let (rows, cols) = (head.rows(), parts.iter().map(|part| part.cols()).sum::<usize>());
+        let join = |component: fn(&Self) -> &[u64]| {
+            let (mut out, mut start) = (Words::zeroed(rows * cols), 0);
+            for part in parts {
+                let range = start..start + part.cols();
+                let from = component(part).chunks_exact(part.cols().max(1));
+                for (out, from) in out.chunks_exact_mut(cols.max(1)).zip(from) {
+                    out[range.clone()].copy_from_slice(from);
+                }
+                start = range.end;
+            }
+            out
+        };
+        Ok(Self::from_components([rows, cols], join(Self::first), join(Self::second)))
     }
 
     /// Each column times a public factor of its own, in place where nobody else holds the
@@ -314,6 +345,41 @@ impl<R: Ring> Arith<R> {
             }
         }
         Ok(self)
+    }
+
+    /// The long row of each row along a public map.
+    ///
+    /// # Errors
+    /// `Shape` when rows are not as wide as the map's short ones.
+    pub fn gather(&self, map: &RowMap) -> Result<Self> {
+        if self.cols() != map.short() {
+            let right = [self.rows(), map.short()];
+            return Err(Error::Shape { op: "gather", left: self.shape, right });
+        }
+        let shape = [self.rows(), map.long()];
+        Ok(self.linear(shape, |x| {
+            let mut long = Words::zeroed(shape[0] * shape[1]);
+            map.gather(x, &mut long);
+            long
+        }))
+    }
+
+    /// The sums of what comes from the same element of a short row: the adjoint of
+    /// [`Arith::gather`].
+    ///
+    /// # Errors
+    /// `Shape` when rows are not as wide as the map's long ones.
+    pub fn scatter_add(&self, map: &RowMap) -> Result<Self> {
+        if self.cols() != map.long() {
+            let right = [self.rows(), map.long()];
+            return Err(Error::Shape { op: "scatter", left: self.shape, right });
+        }
+        let shape = [self.rows(), map.short()];
+        Ok(self.linear(shape, |x| {
+            let mut short = Words::zeroed(shape[0] * shape[1]);
+            map.scatter_add(x, &mut short, u64::wrapping_add);
+            short
+        }))
     }
 
     /// The matrices one below the other.

@@ -71,8 +71,9 @@ pub async fn words<const D: usize, S: Security>(
                 dots.push(factors(operands));
                 widths.push(operands[0].shape[1]);
             }
-            Product::Matrix { bits, transposed, operands } if *bits == width => {
-                matrices.push(MatrixProduct { transposed: *transposed, operands });
+            Product::Matrix { bits, transposed, scattered, operands } if *bits == width => {
+                let (transposed, scattered) = (*transposed, scattered.as_deref());
+                matrices.push(MatrixProduct { transposed, scattered, operands });
             }
             _ => {}
         }

@@ -8,6 +8,7 @@ use super::algebra::{Algebra, Words64, vector_words};
 use super::coin::Challenges;
 use super::compress::Claim;
 use super::shared::Shared;
+use mpc_core::ring::RowMap;
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::Components;
@@ -17,6 +18,8 @@ use mpc_core::share::Words;
 pub struct MatrixProduct<'a> {
     /// Whether the factors are read transposed.
     pub transposed: [bool; 2],
+    /// How rows of the product were added up.
+    pub scattered: Option<&'a RowMap>,
     /// The factors and their product.
     pub operands: &'a [Components; 3],
 }
@@ -42,15 +45,40 @@ fn weighted_rows<const D: usize>(matrix: [MatRef<'_>; 2], challenges: &[u64]) ->
 
 impl MatrixProduct<'_> {
     /// The claim that `l Z r = (l X) (Y r)`, for fresh challenges.
+    ///
+    /// Where each row of `Z` is what `w` rows of `X Y`, one after the other, add up to along a
+    /// map, `Z r` is their inner product with the long row of `r`. Then the claim is `l Z r =
+    /// sum_j (l X_j) (Y r_j)`, where `X_j` has every `w`-th row of `X` and `r_j` is the `j`-th
+    /// part of that long row.
     pub fn claim<const D: usize>(&self, challenges: &mut Challenges) -> Claim {
         let [x, y, z] = self.operands;
         let [rows, cols] = z.shape;
         let left = challenges.next::<Words64<D>>(rows);
         let mut right = challenges.next::<Words64<D>>(cols);
-        let (x, y) = (views(x, self.transposed[0]), views(y, self.transposed[1]));
-        let elements = x[0].cols();
-        let x = weighted_rows::<D>(x, &left);
-        let y = weighted_rows::<D>(y.map(MatRef::t), &right);
+        let long = match self.scattered {
+            None => right.clone(),
+            Some(map) => {
+                let mut long = vec![0; map.long()];
+                map.gather(&right, &mut long);
+                long
+            }
+        };
+        let y = views(y, self.transposed[1]).map(MatRef::t);
+        let inner = y[0].cols();
+        let parts = long.chunks(y[0].rows().max(1));
+        let x = match self.scattered {
+            None => views(x, self.transposed[0]),
+            Some(_) => [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner)),
+        };
+        let of_part = |part: usize| x.map(|x| x.block(0, rows, part * inner, inner));
+        let (x, y): (Vec<Shared>, Vec<Shared>) = parts
+            .enumerate()
+            .map(|(part, right)| {
+                (weighted_rows::<D>(of_part(part), &left), weighted_rows::<D>(y, right))
+            })
+            .unzip();
+        let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
+        let (x, y) = (Shared::concat(&x), Shared::concat(&y));
         let mut z = weighted_rows::<D>(views(z, false), &left);
         right.resize(z.first.len() / D, 0);
         z.update(|z| {

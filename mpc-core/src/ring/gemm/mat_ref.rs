@@ -80,14 +80,14 @@ impl<'a> MatRef<'a> {
     }
 
     /// The `rows` x `cols` part whose top left element is at (`row`, `col`).
-    pub(in crate::ring) fn block(
-        &self,
-        row: usize,
-        rows: usize,
-        col: usize,
-        cols: usize,
-    ) -> MatRef<'a> {
-        debug_assert!(row + rows <= self.rows && col + cols <= self.cols);
+    ///
+    /// # Panics
+    /// If it does not lie in the matrix.
+    pub fn block(&self, row: usize, rows: usize, col: usize, cols: usize) -> MatRef<'a> {
+        assert!(
+            row + rows <= self.rows && col + cols <= self.cols,
+            "a block outside of the matrix"
+        );
         let start = (row * self.down + col * self.right).min(self.data.len());
         MatRef { data: &self.data[start..], rows, cols, ..*self }
     }

@@ -1,0 +1,156 @@
+//! Public maps between rows: which element of a long row is which of a short one.
+//!
+//! The windows of an image laid side by side ("im2col") are such a long row: each of its
+//! elements is a pixel, some pixels occur several times, and where a window reaches over the
+//! edge there is none. Reading along the map gathers; its adjoint adds everything up where
+//! it came from. Both are linear, so they work on shares, component by component.
+
+use std::ops::Range;
+
+/// Stands for no element: a zero.
+const NOWHERE: usize = usize::MAX;
+
+/// Where each element of a long row comes from in a short one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowMap {
+    short: usize,
+    long: usize,
+    runs: Vec<Run>,
+}
+
+/// Neighbours in the long row that are neighbours in the short one, or zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Where they start in the short row, or [`NOWHERE`].
+    from: usize,
+    len: usize,
+}
+
+impl Run {
+    fn source(&self) -> Option<Range<usize>> {
+        (self.from != NOWHERE).then(|| self.from..self.from + self.len)
+    }
+}
+
+impl RowMap {
+    /// The map to the long row whose elements come from the given places of a row of
+    /// `short` elements; `None` is a zero.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    pub fn new(short: usize, places: impl IntoIterator<Item = Option<usize>>) -> RowMap {
+        let (mut runs, mut long): (Vec<Run>, _) = (Vec::new(), 0);
+        for place in places {
+            let from = place.unwrap_or(NOWHERE);
+            assert!(place.is_none_or(|place| place < short), "a place outside of the row");
+            long += 1;
+            match runs.last_mut() {
+                Some(run) if from == NOWHERE && run.from == NOWHERE => run.len += 1,
+                Some(run) if run.from != NOWHERE && from == run.from + run.len => run.len += 1,
+                _ => runs.push(Run { from, len: 1 }),
+            }
+        }
+        RowMap { short, long, runs }
+    }
+
+    /// Elements of a short row.
+    pub fn short(&self) -> usize {
+        self.short
+    }
+
+    /// Elements of a long row.
+    pub fn long(&self) -> usize {
+        self.long
+    }
+
+    /// The long rows that belong to short ones, written over `to`.
+    ///
+    /// # Panics
+    /// If there are not as many whole rows on both sides.
+    pub fn gather<T: Copy + Default>(&self, from: &[T], to: &mut [T]) {
+        for (short, long) in self.rows(from, to) {
+            let mut at = 0;
+            for run in &self.runs {
+                let target = &mut long[at..at + run.len];
+                match run.source() {
+                    Some(source) => target.copy_from_slice(&short[source]),
+                    None => target.fill(T::default()),
+                }
+                at += run.len;
+            }
+        }
+    }
+
+    /// Adds the elements of long rows to those of the short rows that they come from.
+    ///
+    /// # Panics
+    /// If there are not as many whole rows on both sides.
+    pub fn scatter_add<T: Copy>(&self, from: &[T], to: &mut [T], add: impl Fn(T, T) -> T) {
+        let to = to.chunks_exact_mut(self.short.max(1));
+        assert!(to.len() * self.long == from.len(), "as many rows on both sides");
+        for (long, short) in from.chunks_exact(self.long.max(1)).zip(to) {
+            let mut at = 0;
+            for run in &self.runs {
+                if let Some(source) = run.source() {
+                    let target = short[source].iter_mut();
+                    target.zip(&long[at..at + run.len]).for_each(|(to, &x)| *to = add(*to, x));
+                }
+                at += run.len;
+            }
+        }
+    }
+
+    fn rows<'a, T>(
+        &self,
+        short: &'a [T],
+        long: &'a mut [T],
+    ) -> impl Iterator<Item = (&'a [T], &'a mut [T])> {
+        let short = short.chunks_exact(self.short.max(1));
+        assert!(short.len() * self.long == long.len(), "as many rows on both sides");
+        short.zip(long.chunks_exact_mut(self.long.max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn windows_over_the_edge_are_zeros_there() {
+        let map = RowMap::new(3, [None, None, Some(0), Some(1), Some(1), Some(2), None]);
+        assert_eq!((map.short(), map.long(), map.runs.len()), (3, 7, 4));
+        let mut long = [9; 14];
+        map.gather(&[1, 2, 3, 4, 5, 6], &mut long);
+        assert_eq!(long, [0, 0, 1, 2, 2, 3, 0, 0, 0, 4, 5, 5, 6, 0]);
+        let mut short = [10, 0, 0];
+        map.scatter_add(&[7, 7, 1, 2, 3, 4, 7], &mut short, |a, b| a + b);
+        assert_eq!(short, [11, 5, 4]);
+    }
+
+    proptest! {
+        /// `<gather(x), y> = <x, scatter(y)>` for all `x` and `y`.
+        #[test]
+        fn scattering_is_the_adjoint_of_gathering(
+            places in prop::collection::vec(prop::option::of(0usize..12), 1..60),
+            rows in 1usize..4,
+            seed: u64,
+        ) {
+            let map = RowMap::new(12, places.iter().copied());
+            let number = |i: usize| (seed ^ i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let x: Vec<u64> = (0..rows * 12).map(number).collect();
+            let y: Vec<u64> = (0..rows * map.long()).map(|i| number(i + 1000)).collect();
+            let (mut long, mut short) = (vec![0; y.len()], vec![0; x.len()]);
+            map.gather(&x, &mut long);
+            map.scatter_add(&y, &mut short, u64::wrapping_add);
+            let dot = |a: &[u64], b: &[u64]| {
+                a.iter().zip(b).fold(0u64, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(*b)))
+            };
+            prop_assert_eq!(dot(&long, &y), dot(&x, &short));
+            let at = |row: usize, place: Option<usize>| place.map_or(0, |p| x[row * 12 + p]);
+            let expected: Vec<u64> =
+                (0..rows).flat_map(|row| places.iter().map(move |p| at(row, *p))).collect();
+            prop_assert_eq!(long, expected);
+        }
+    }
+}

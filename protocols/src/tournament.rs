@@ -1,0 +1,133 @@
+//! The largest of a few candidates by a tournament, and the way back through it.
+//!
+//! `ceil(log2 n)` levels, in each of which the first half of the candidates meets the second.
+//! That is the most common way (Falcon: Wagh et al., PoPETs 2021, algorithm 4, one after the
+//! other; here in a tree). The bits of all matches are kept: a derivative goes back to the
+//! winner by as many products as there were matches.
+//!
+//! Candidates are compared as they come out of an exact product, before anything is rounded:
+//! their differences lose their low bits by a shift of the components, for free, and what
+//! wins is rounded once, by whoever takes it. So a quarter of the truncations is left where
+//! four candidates meet. A shift may be off by 1.5 units in the last place, so among
+//! candidates closer than that any may win.
+
+use crate::inject::inject;
+use crate::mul::mul_multiples;
+use crate::sign::sign;
+use mpc_core::ctx::Ctx;
+use mpc_core::error::{Error, Result};
+use mpc_core::ring::Z64;
+use mpc_core::security::Security;
+use mpc_core::share::{Arith, Fixed, Words};
+
+/// Bits that values keep beyond those at which they are compared, so that what is dropped
+/// adds nothing to the error of the rounding after.
+const GUARD: u32 = 4;
+
+/// The winner among the parts of each row, and the bits of the matches.
+pub struct Winner {
+    /// `rows x columns / parts`, at the scale that the candidates came with.
+    pub value: Fixed,
+    /// For each level, for each match of it, 1 where the first half won; integers.
+    pub bits: Vec<Arith<Z64>>,
+}
+
+/// The elementwise maximum of the `parts` equal parts of each row of `z`, compared at
+/// `scale`.
+///
+/// # Preconditions
+/// `|z| < 2^60` as an integer at its own scale, and below `2^30` at `scale`.
+///
+/// # Cost
+/// `ceil(log2 parts)` levels of 10 rounds; `parts - 1` matches an element of the result, each
+/// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
+/// fewer where `z` has more fractional bits than `scale`.
+///
+/// # Security
+/// Comparisons and products; nothing is opened, also not who wins.
+///
+/// # Errors
+/// `Misuse` when rows do not have so many equal parts.
+pub async fn tournament<S: Security>(
+    ctx: &Ctx<S>,
+    z: &Fixed,
+    parts: usize,
+    scale: u32,
+) -> Result<Winner> {
+    let [rows, cols] = z.shape();
+    if parts == 0 || !cols.is_multiple_of(parts) {
+        return Err(Error::Misuse(format!("{cols} columns are not {parts} equal parts")));
+    }
+    let lanes = cols / parts;
+    // Step 1: drop what no comparison sees, so that products of what is left are short.
+    let surplus = z.scale.saturating_sub(scale);
+    let granularity = surplus.saturating_sub(GUARD);
+    let mut candidates =
+        without_low_bits(ctx, &z.share, granularity, |x| x >> granularity << granularity);
+    let (mut left, mut bits) = (parts, Vec::new());
+    while left > 1 {
+        let ctx = ctx.step("level");
+        let matches = left / 2 * lanes;
+        // Step 2: whose difference is not negative.
+        let difference = halves(&candidates, matches, |a, b| a.wrapping_sub(b));
+        let seen = without_low_bits(&ctx, &difference, surplus, |x| x >> surplus);
+        let width = (63 - surplus).clamp(2, 32) as usize;
+        let negative = sign(&ctx.step("compare"), &seen, width).await?;
+        let wins = inject(&ctx.step("bits"), &negative.not(ctx.party()), 0).await?;
+        let wins = wins.reshape([rows, matches])?;
+        // Step 3: the second of a match, and the difference if the first won.
+        let lead = mul_multiples(&ctx.step("select"), &difference, &wins, granularity).await?;
+        candidates = winners(&candidates, &lead, matches);
+        bits.push(wins);
+        left -= left / 2;
+    }
+    Ok(Winner { value: Fixed::new(candidates, z.scale), bits })
+}
+
+/// What is left of `x` where `drop` takes `bits` low bits off each component: on the whole
+/// without bias, since what three components lose in the mean is put in before.
+fn without_low_bits<S: Security>(
+    ctx: &Ctx<S>,
+    x: &Arith<Z64>,
+    bits: u32,
+    drop: impl Fn(u64) -> u64,
+) -> Arith<Z64> {
+    if bits == 0 {
+        return x.clone();
+    }
+    let x = x.add_public(ctx.party(), 3 << (bits - 1));
+    x.linear(x.shape(), |x| x.iter().map(|x| drop(*x)).collect())
+}
+
+/// Combines the first `matches` elements of each row with as many after them.
+fn halves(x: &Arith<Z64>, matches: usize, f: impl Fn(u64, u64) -> u64) -> Arith<Z64> {
+    let [rows, cols] = x.shape();
+    x.linear([rows, matches], |x| {
+        let mut out = Words::zeroed(rows * matches);
+        let rows = x.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(matches.max(1)));
+        for (row, out) in rows {
+            let (first, second) = row[..2 * matches].split_at(matches);
+            let pairs = first.iter().zip(second);
+            out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = f(*a, *b));
+        }
+        out
+    })
+}
+
+/// The second of each match plus the lead of the first, and who had no match.
+fn winners(x: &Arith<Z64>, lead: &Arith<Z64>, matches: usize) -> Arith<Z64> {
+    let [rows, cols] = x.shape();
+    let left = cols - matches;
+    let of = |x: &[u64], lead: &[u64]| {
+        let mut out = Words::zeroed(rows * left);
+        let leads = lead.chunks_exact(matches.max(1));
+        let rows = x.chunks_exact(cols.max(1)).zip(leads);
+        for ((row, lead), out) in rows.zip(out.chunks_exact_mut(left.max(1))) {
+            out.copy_from_slice(&row[matches..]);
+            out.iter_mut().zip(lead).for_each(|(x, lead)| *x = x.wrapping_add(*lead));
+        }
+        out
+    };
+    let (first, second) = (of(x.first(), lead.first()), of(x.second(), lead.second()));
+    Arith::from_components([rows, left], first, second)
+}
