@@ -1,7 +1,8 @@
 //! A specification together with the shape of the data: every size is known.
 
 use crate::loss::Loss;
-use crate::spec::{LayerSpec, MAX_UNITS, Spec, SpecError, Units, layer_key};
+use crate::spec::{LayerSpec, MAX_UNITS, ModelSpec, Scaling, Spec, SpecError, Units, layer_key};
+use crate::volume::{Volume, Windows};
 
 /// Most weights and biases of a network.
 pub const MAX_PARAMETERS: usize = 1 << 26;
@@ -44,8 +45,11 @@ pub struct DataShape {
     pub target: Target,
 }
 
+/// Most numbers in all windows of an image.
+const MAX_WINDOW_NUMBERS: usize = 1 << 24;
+
 /// One layer with its sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LayerShape {
     /// A dense layer of this many inputs and outputs.
     Dense {
@@ -54,10 +58,29 @@ pub enum LayerShape {
         /// Width of a row that leaves.
         outputs: usize,
     },
+    /// A convolution.
+    Conv {
+        /// The windows.
+        windows: Windows,
+        /// Channels of the output.
+        filters: usize,
+    },
+    /// The maximum of each window.
+    MaxPool(Windows),
+    /// The mean of each window.
+    AvgPool(Windows),
+    /// In training, zero with this probability.
+    Dropout(f64),
+    /// Nothing: an image is a row as it is.
+    Flatten,
     /// `max(x, 0)`.
     Relu,
+    /// `x` above zero and this many times `x` below.
+    LeakyRelu(f64),
     /// `1 / (1 + e^-x)`.
     Sigmoid,
+    /// `(e^x - e^-x) / (e^x + e^-x)`.
+    Tanh,
 }
 
 /// A network and its training, with every size known.
@@ -84,7 +107,14 @@ impl Blueprint {
             let reason = format!("1 to {MAX_UNITS} features can enter, not {}", data.columns.len());
             return Err(SpecError::data("model", reason));
         }
-        let layers = layer_shapes(&spec.model.layers, data.columns.len(), outputs)?;
+        let layers = layer_shapes(&spec.model, data.columns.len(), outputs)?;
+        let folded = spec.features.scaling != Scaling::None;
+        let indicators = data.columns.contains(&Column::Indicator);
+        if folded && indicators && matches!(layers[0], LayerShape::Conv { .. }) {
+            let reason = "a convolution can take in the scaling of numbers, but some columns \
+                          are categories; set features.scaling to \"none\"";
+            return Err(SpecError::data(layer_key(0), reason));
+        }
         let parameters: usize = layers.iter().map(LayerShape::parameters).sum();
         if parameters > MAX_PARAMETERS {
             let reason = format!("{parameters} weights are too many: at most {MAX_PARAMETERS}");
@@ -120,12 +150,35 @@ impl Blueprint {
 }
 
 impl LayerShape {
+    /// Rows and columns of the layer's weights, an output a row, if it has some.
+    pub fn weights(&self) -> Option<[usize; 2]> {
+        match self {
+            LayerShape::Dense { inputs, outputs } => Some([*outputs, *inputs]),
+            LayerShape::Conv { windows, filters } => Some([*filters, windows.len()]),
+            _ => None,
+        }
+    }
+
+    /// Width of a row that leaves the layer, where it is not that of one that enters.
+    pub fn width(&self) -> Option<usize> {
+        match self {
+            LayerShape::Dense { outputs, .. } => Some(*outputs),
+            LayerShape::Conv { windows, filters } => Some(windows.output(*filters).len()),
+            LayerShape::MaxPool(windows) | LayerShape::AvgPool(windows) => {
+                Some(windows.output(windows.input.channels).len())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a maximum before it is the same as one after it.
+    fn never_decreases(&self) -> bool {
+        matches!(self, LayerShape::Relu | LayerShape::LeakyRelu(_))
+    }
+
     /// Weights and biases of the layer.
     pub fn parameters(&self) -> usize {
-        match self {
-            LayerShape::Dense { inputs, outputs } => (inputs + 1) * outputs,
-            LayerShape::Relu | LayerShape::Sigmoid => 0,
-        }
+        self.weights().map_or(0, |[outputs, inputs]| (inputs + 1) * outputs)
     }
 }
 
@@ -148,32 +201,123 @@ fn outputs(loss: Loss, target: Target) -> Result<usize, SpecError> {
     }
 }
 
+/// What a layer takes.
+#[derive(Clone, Copy)]
+enum Input {
+    Row(usize),
+    Image(Volume),
+}
+
+impl Input {
+    fn width(self) -> usize {
+        match self {
+            Input::Row(width) => width,
+            Input::Image(image) => image.len(),
+        }
+    }
+
+    fn image(self, layer: &LayerSpec) -> Result<Volume, String> {
+        match self {
+            Input::Image(image) => Ok(image),
+            Input::Row(width) => Err(format!("{layer} needs an image, not a row of {width}")),
+        }
+    }
+}
+
+/// The layers with their sizes. A rectifier before a maximum changes places with it: that is
+/// the same function, and there are fewer numbers after the maximum.
 fn layer_shapes(
-    layers: &[LayerSpec],
-    mut width: usize,
+    model: &ModelSpec,
+    width: usize,
     outputs: usize,
 ) -> Result<Vec<LayerShape>, SpecError> {
-    let mut shapes = Vec::with_capacity(layers.len());
-    for layer in layers {
-        shapes.push(match layer {
-            LayerSpec::Dense(units) => {
-                let units = match units {
-                    Units::Count(count) => *count,
-                    Units::Outputs => outputs,
-                };
-                let inputs = std::mem::replace(&mut width, units);
-                LayerShape::Dense { inputs, outputs: units }
+    let mut input = match model.input {
+        None => Input::Row(width),
+        Some(image) if image.len() == width && width > 0 => Input::Image(image),
+        Some(Volume { height, width: across, channels }) => {
+            let reason = format!(
+                "{height} x {across} pixels of {channels} are not the {width} columns that \
+                 features have"
+            );
+            return Err(SpecError::data("model.input", reason));
+        }
+    };
+    let mut shapes: Vec<LayerShape> = Vec::with_capacity(model.layers.len());
+    for (index, layer) in model.layers.iter().enumerate() {
+        let shape = layer_shape(layer, &mut input, outputs)
+            .map_err(|reason| SpecError::data(layer_key(index), reason))?;
+        shapes.push(shape);
+        for at in (1..=index).rev() {
+            let [before, after] = [&shapes[at - 1], &shapes[at]];
+            if before.never_decreases() && matches!(after, LayerShape::MaxPool(_)) {
+                shapes.swap(at - 1, at);
             }
-            LayerSpec::Relu => LayerShape::Relu,
-            LayerSpec::Sigmoid => LayerShape::Sigmoid,
-        });
+        }
     }
+    let width = input.width();
     if width == outputs {
         Ok(shapes)
     } else {
-        let last = layers.iter().rposition(|layer| matches!(layer, LayerSpec::Dense(_)));
+        let last = model.layers.iter().rposition(LayerSpec::is_trained);
         let reason =
             format!("the label needs {outputs} outputs, not {width}; \"outputs\" fits always");
         Err(SpecError::data(layer_key(last.unwrap_or_default()), reason))
     }
+}
+
+/// A layer with its sizes; `input` becomes what the next one takes.
+fn layer_shape(layer: &LayerSpec, input: &mut Input, outputs: usize) -> Result<LayerShape, String> {
+    let pool = |input: &mut Input, size: [usize; 2], stride| {
+        let image = input.image(layer)?;
+        let windows = Windows { input: image, kernel: size, stride, padding: 0 };
+        *input = Input::Image(checked(windows, layer, image.channels)?);
+        Ok::<_, String>(windows)
+    };
+    Ok(match *layer {
+        LayerSpec::Dense(units) => {
+            let units = match units {
+                Units::Count(count) => count,
+                Units::Outputs => outputs,
+            };
+            let inputs = std::mem::replace(input, Input::Row(units)).width();
+            LayerShape::Dense { inputs, outputs: units }
+        }
+        LayerSpec::Conv(conv) => {
+            let kernel = [conv.kernel; 2];
+            let (stride, padding) = (conv.stride, conv.padding);
+            let windows = Windows { input: input.image(layer)?, kernel, stride, padding };
+            *input = Input::Image(checked(windows, layer, conv.filters)?);
+            LayerShape::Conv { windows, filters: conv.filters }
+        }
+        LayerSpec::MaxPool(spec) => LayerShape::MaxPool(pool(input, [spec.size; 2], spec.stride)?),
+        LayerSpec::AvgPool(spec) => LayerShape::AvgPool(pool(input, [spec.size; 2], spec.stride)?),
+        LayerSpec::GlobalAvgPool => {
+            let Volume { height, width, .. } = input.image(layer)?;
+            LayerShape::AvgPool(pool(input, [height, width], 1)?)
+        }
+        LayerSpec::Flatten => {
+            *input = Input::Row(input.width());
+            LayerShape::Flatten
+        }
+        LayerSpec::Dropout(rate) => LayerShape::Dropout(rate),
+        LayerSpec::Relu => LayerShape::Relu,
+        LayerSpec::LeakyRelu(slope) => LayerShape::LeakyRelu(slope),
+        LayerSpec::Sigmoid => LayerShape::Sigmoid,
+        LayerSpec::Tanh => LayerShape::Tanh,
+    })
+}
+
+/// The image that windows make, if there are some and not too many.
+fn checked(windows: Windows, layer: &LayerSpec, channels: usize) -> Result<Volume, String> {
+    let Volume { height, width, .. } = windows.input;
+    if windows.places().is_none() {
+        return Err(format!("{layer} is larger than its input, {height} x {width} pixels"));
+    }
+    let output = windows.output(channels);
+    let numbers = output.len().max(windows.len().saturating_mul(windows.output(1).len()));
+    if numbers > MAX_WINDOW_NUMBERS {
+        let most = MAX_WINDOW_NUMBERS;
+        return Err(format!("{layer} makes {numbers} numbers of an image: at most {most}"));
+    }
+    Ok(output)
 }

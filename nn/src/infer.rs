@@ -6,13 +6,13 @@
 //!
 //! # Scales
 //!
-//! Parameters come at the scales that training or an import left them at. A dense layer takes
+//! Parameters come at the scales that training or an import left them at. A trained layer takes
 //! its input at the scale by which that of its bias exceeds that of its weights, for then the
 //! bias is added without rounding; activations are rounded to what the next layer takes.
 
 use crate::blueprint::LayerShape;
 use crate::engine::Engine;
-use crate::layers::{Dense, Layer, Parameters, Relu, Sigmoid};
+use crate::layers::{Layer, Parameters};
 use crate::loss::Loss;
 use crate::train::DATA_SCALE;
 use mpc_core::error::{Error, Result};
@@ -103,16 +103,16 @@ impl<T: Clone> SharedModel<T> {
         let mut layers = Vec::with_capacity(shapes.len());
         let mut width = None;
         for shape in shapes {
-            layers.push(match *shape {
-                LayerShape::Dense { inputs, outputs } => {
+            layers.push(match shape.weights() {
+                Some(of_weights) => {
                     let of_layer = parameters.next().ok_or_else(|| misfit("too few"))?;
-                    let first = width.replace(outputs).is_none();
-                    let default = if first { DATA_SCALE } else { ANSWER_SCALE };
-                    Layer::Dense(dense(engine, [outputs, inputs], of_layer, default)?)
+                    let default = if width.is_none() { DATA_SCALE } else { ANSWER_SCALE };
+                    let (fitted, input_scale) = fitted(engine, of_weights, of_layer, default)?;
+                    Layer::new(shape, input_scale, ANSWER_SCALE, |_| Ok(fitted))?
                 }
-                LayerShape::Relu => Layer::Relu(Relu { scale: ANSWER_SCALE }),
-                LayerShape::Sigmoid => Layer::Sigmoid(Sigmoid { scale: ANSWER_SCALE }),
+                None => Layer::new(shape, ANSWER_SCALE, ANSWER_SCALE, |_| Err(misfit("none")))?,
             });
+            width = shape.width().or(width);
         }
         match (parameters.len(), width) {
             (0, Some(outputs)) => {
@@ -198,14 +198,14 @@ async fn answer_of<E: Engine>(
     engine.step("round").align(unrounded, ANSWER_SCALE).await
 }
 
-/// A dense layer whose bias has the scale of the products; `default` is the scale of its input
-/// where the parameters do not tell.
-fn dense<E: Engine>(
+/// Parameters whose bias has the scale of the products, and the scale of the input; `default`
+/// is that where the parameters do not tell.
+fn fitted<E: Engine>(
     engine: &E,
     shape: [usize; 2],
     parameters: Parameters<E::Tensor>,
     default: u32,
-) -> Result<Dense<E::Tensor>> {
+) -> Result<(Parameters<E::Tensor>, u32)> {
     let Parameters { weights, bias } = parameters;
     for (op, tensor, right) in [("weights", &weights, shape), ("bias", &bias, [1, shape[0]])] {
         let left = engine.shape(tensor);
@@ -216,7 +216,7 @@ fn dense<E: Engine>(
     let by_bias = engine.scale(&bias).checked_sub(engine.scale(&weights));
     let input_scale = by_bias.filter(|&scale| scale > 0).unwrap_or(default);
     let bias = engine.lift(bias, engine.scale(&weights) + input_scale)?;
-    Ok(Dense { parameters: Parameters { weights, bias }, input_scale })
+    Ok((Parameters { weights, bias }, input_scale))
 }
 
 /// Gives activations the scale at which the next dense layer takes them.
@@ -225,8 +225,14 @@ fn round_to_what_follows<T>(layers: &mut [Layer<T>]) {
     for layer in layers.iter_mut().rev() {
         match layer {
             Layer::Dense(dense) => following = dense.input_scale,
+            Layer::Conv(conv) => following = conv.input_scale,
+            Layer::MaxPool(pool) => pool.scale = following,
+            Layer::AvgPool(pool) => pool.scale = following,
+            Layer::Dropout(_) | Layer::Flatten => {}
             Layer::Relu(relu) => relu.scale = following,
+            Layer::LeakyRelu(relu) => relu.scale = following,
             Layer::Sigmoid(sigmoid) => sigmoid.scale = following,
+            Layer::Tanh(tanh) => tanh.scale = following,
         }
     }
 }

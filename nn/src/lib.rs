@@ -12,6 +12,7 @@
 //! * [`model`] is what the receiver has and predicts with, [`metrics`] says how well;
 //! * [`infer`] predicts with a model that stays shared;
 //! * [`twin`] trains the same in the clear, for comparison;
+//! * [`volume`] are images as rows, and windows over them;
 //! * [`triples`] says what triples a training needs.
 //!
 //! ```
@@ -60,3 +61,4 @@ pub mod spec;
 pub mod train;
 pub mod triples;
 pub mod twin;
+pub mod volume;

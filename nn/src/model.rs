@@ -2,7 +2,7 @@
 
 use crate::blueprint::LayerShape;
 use crate::engine::{PlainFloat, PlainTensor, finish, sigmoid, softmax_in_place};
-use crate::layers::{Dense, Layer, Parameters, Relu, Sigmoid};
+use crate::layers::{Layer, Parameters};
 use crate::loss::Loss;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
@@ -12,6 +12,7 @@ use ndarray::Array2;
 /// It takes features as holders share them: mapped by the schema's bounds, not scaled.
 #[derive(Clone, Debug)]
 pub struct Model {
+    shapes: Vec<LayerShape>,
     layers: Vec<Layer<PlainTensor<f64>>>,
     loss: Loss,
 }
@@ -31,19 +32,15 @@ impl Model {
         let mut parameters = parameters.into_iter();
         let mut built = Vec::with_capacity(layers.len());
         for (index, shape) in layers.iter().enumerate() {
-            built.push(match *shape {
-                LayerShape::Dense { inputs, outputs } => {
-                    let parameters = parameters.next().ok_or_else(|| {
-                        Error::Misuse(format!("weights of layer {} are missing", index + 1))
-                    })?;
-                    dense(index, [outputs, inputs], parameters)?
-                }
-                LayerShape::Relu => Layer::Relu(Relu { scale: 0 }),
-                LayerShape::Sigmoid => Layer::Sigmoid(Sigmoid { scale: 0 }),
-            });
+            built.push(Layer::new(shape, 0, 0, |weights| {
+                let parameters = parameters.next().ok_or_else(|| {
+                    Error::Misuse(format!("weights of layer {} are missing", index + 1))
+                })?;
+                checked(index, weights, parameters)
+            })?);
         }
         match parameters.len() {
-            0 => Ok(Model { layers: built, loss }),
+            0 => Ok(Model { shapes: layers.to_vec(), layers: built, loss }),
             left => Err(Error::Misuse(format!(
                 "weights for {given} layers, but the network has {} that take some",
                 given - left
@@ -52,16 +49,8 @@ impl Model {
     }
 
     /// The layers from the input on.
-    pub fn layers(&self) -> Vec<LayerShape> {
-        let shape = |layer: &Layer<PlainTensor<f64>>| match layer {
-            Layer::Dense(dense) => {
-                let (outputs, inputs) = dense.parameters.weights.values.dim();
-                LayerShape::Dense { inputs, outputs }
-            }
-            Layer::Relu(_) => LayerShape::Relu,
-            Layer::Sigmoid(_) => LayerShape::Sigmoid,
-        };
-        self.layers.iter().map(shape).collect()
+    pub fn layers(&self) -> &[LayerShape] {
+        &self.shapes
     }
 
     /// What the training minimised; it says how outputs are to be read.
@@ -121,11 +110,12 @@ impl Model {
     }
 }
 
-fn dense(
+/// Weights and bias of the shapes that a layer needs, without anything that is no number.
+fn checked(
     index: usize,
     [outputs, inputs]: [usize; 2],
     parameters: Parameters<Array2<f64>>,
-) -> Result<Layer<PlainTensor<f64>>> {
+) -> Result<Parameters<PlainTensor<f64>>> {
     let Parameters { weights, bias } = parameters;
     if weights.dim() != (outputs, inputs) || bias.dim() != (1, outputs) {
         return Err(Error::Misuse(format!(
@@ -140,6 +130,5 @@ fn dense(
         return Err(Error::Misuse(format!("a weight of layer {} is not a number", index + 1)));
     }
     let plain = |values| PlainTensor { values, scale: 0 };
-    let parameters = Parameters { weights: plain(weights), bias: plain(bias) };
-    Ok(Layer::Dense(Dense { parameters, input_scale: 0 }))
+    Ok(Parameters { weights: plain(weights), bias: plain(bias) })
 }

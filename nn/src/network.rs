@@ -1,9 +1,9 @@
 //! A network in training: the forward pass, and the backward pass with its updates.
 
-use crate::blueprint::{Blueprint, LayerShape};
+use crate::blueprint::Blueprint;
 use crate::engine::Engine;
 use crate::init;
-use crate::layers::{Dense, Layer, Parameters, Relu, Sigmoid};
+use crate::layers::{Layer, Parameters, Saved};
 use crate::loss::Loss;
 use crate::optim::Optimiser;
 use crate::plan::{FACTOR_SCALE, Plan, StepSize};
@@ -19,10 +19,13 @@ pub struct Network<T> {
     loss: Loss,
     optimiser: Optimiser,
     plan: Plan,
+    seed: Seed,
+    /// Steps of training so far.
+    steps: u32,
 }
 
 /// A layer and what its forward pass saved.
-type Passed<T> = (Layer<T>, T);
+type Passed<T> = (Layer<T>, Saved<T>);
 
 impl<T: Clone> Network<T> {
     /// The network of a blueprint with its initial weights.
@@ -38,19 +41,15 @@ impl<T: Clone> Network<T> {
         let training = &blueprint.spec().training;
         let mut layers = Vec::with_capacity(blueprint.layers().len());
         for (index, shape) in blueprint.layers().iter().enumerate() {
-            layers.push(match *shape {
-                LayerShape::Dense { inputs, outputs } => {
-                    let initial = init::dense(training.initial, [outputs, inputs], seed, index);
-                    let input_scale = plan.input_of(index);
-                    let weight_scale = plan.weights(input_scale);
-                    Layer::Dense(Dense::new(engine, &initial, input_scale, weight_scale)?)
-                }
-                LayerShape::Relu => Layer::Relu(Relu { scale: plan.activations }),
-                LayerShape::Sigmoid => Layer::Sigmoid(Sigmoid { scale: plan.activations }),
-            });
+            let input_scale = plan.input_of(index);
+            layers.push(Layer::new(shape, input_scale, plan.activations, |weights| {
+                let initial = init::dense(training.initial, weights, seed, index);
+                Parameters::public(engine, &initial, input_scale, plan.weights(input_scale))
+            })?);
         }
         let loss = blueprint.spec().model.loss;
-        Ok(Network { layers, loss, optimiser: Optimiser::new(training), plan })
+        let optimiser = Optimiser::new(training);
+        Ok(Network { layers, loss, optimiser, plan, seed: *seed, steps: 0 })
     }
 
     /// The network's layers, for the model that training leaves.
@@ -71,11 +70,12 @@ impl<T: Clone> Network<T> {
         labels: &T,
         batch: usize,
     ) -> Result<Self> {
-        let Network { layers, loss, optimiser, plan } = self;
+        let Network { layers, loss, optimiser, plan, seed, steps } = self;
         let mut passed = Vec::with_capacity(layers.len());
         let mut value = input;
         for (index, layer) in layers.into_iter().enumerate() {
             let step = engine.step(&format!("forward-{index}"));
+            let layer = layer.in_step(&seed, index as u32, steps);
             let (output, saved) = layer.forward(&step, value).await?;
             passed.push((layer, saved));
             value = output;
@@ -86,7 +86,7 @@ impl<T: Clone> Network<T> {
         let error = loss.error(&stage, value, labels, plan.errors).await?;
         let error = backward.weighted(&stage.step("weight"), error).await?;
         let layers = backward.descend(engine, passed, error).await?;
-        Ok(Network { layers, loss, optimiser, plan })
+        Ok(Network { layers, loss, optimiser, plan, seed, steps: steps.wrapping_add(1) })
     }
 }
 
@@ -144,7 +144,7 @@ impl Backward {
         &self,
         stage: &E,
         layer: &Layer<E::Tensor>,
-        saved: &E::Tensor,
+        saved: &Saved<E::Tensor>,
         error: &E::Tensor,
     ) -> Result<Option<Parameters<E::Tensor>>> {
         let gradient = layer.gradient(&stage.step("gradient"), saved, error).await?;

@@ -2,7 +2,7 @@
 //!
 //! Features come mapped to `[-1, 1]` by public bounds. Mean and deviation over the rows
 //! of *all* holders are computed and applied here without being opened, and at the end
-//! [`FeatureMap::fold`] merges them into the first dense layer:
+//! [`FeatureMap::fold`] merges them into the first layer:
 //!
 //! ```text
 //! W ((x - m) * r) + b  =  (W diag(r)) x + (b - (W diag(r)) m)
@@ -18,7 +18,7 @@
 
 use crate::blueprint::Column;
 use crate::engine::{Engine, Trans};
-use crate::layers::{Dense, Parameters};
+use crate::layers::Parameters;
 use crate::spec::Scaling;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
@@ -238,16 +238,24 @@ async fn apply<E: Engine>(
 }
 
 impl<T: Clone> FeatureMap<T> {
-    /// The parameters of the first dense layer for features as they came, before scaling.
+    /// The same for windows of so many numbers over features that are all bounded.
+    pub fn for_windows(self, numbers: usize) -> Self {
+        match self {
+            FeatureMap::Unit { .. } => FeatureMap::Unit { columns: vec![Column::Bounded; numbers] },
+            others => others,
+        }
+    }
+
+    /// The parameters of the first trained layer for features as they came, before scaling.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn fold<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
-        first: Dense<T>,
+        first: Parameters<T>,
     ) -> Result<Parameters<T>> {
-        let Parameters { weights, bias } = first.parameters;
+        let Parameters { weights, bias } = first;
         match self {
             FeatureMap::Identity => Ok(Parameters { weights, bias }),
             FeatureMap::Unit { columns } => {

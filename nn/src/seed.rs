@@ -4,7 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use std::fmt;
 
-/// A seed that all parties know; it decides initial weights and the order of rows.
+/// A seed that all parties know; it decides initial weights, the order of rows and what dropout leaves out.
 ///
 /// Nothing that has to stay secret may depend on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,17 @@ pub(crate) enum Purpose {
     Initial(u32),
     /// Order of the rows in the epoch of this index.
     Order(u32),
+    /// What a layer of this index leaves out in a step of this number.
+    Dropout {
+        /// Index of the layer.
+        layer: u32,
+        /// Steps before it.
+        step: u32,
+    },
 }
+
+/// Streams of dropout, one kind a layer, come after all others.
+const FIRST_DROPOUT: u64 = 1 << 16;
 
 impl Seed {
     /// A seed out of a number that a person can type.
@@ -32,6 +42,7 @@ impl Seed {
         let (kind, index) = match purpose {
             Purpose::Initial(layer) => (0, layer),
             Purpose::Order(epoch) => (1, epoch),
+            Purpose::Dropout { layer, step } => (FIRST_DROPOUT + u64::from(layer), step),
         };
         let mut stream = ChaCha20Rng::from_seed(self.0);
         stream.set_stream(kind << 32 | u64::from(index));

@@ -23,25 +23,40 @@
 //! head_room = 9
 //! ```
 //!
+//! Images need their shape, and their columns in its order: row by row, pixel by pixel, and
+//! the channels of a pixel side by side.
+//!
+//! ```toml
+//! [model]
+//! input = [28, 28, 1]                # height, width, channels
+//! layers = [
+//!     { conv = 20, kernel = 5 },     # filters; stride = 1 and padding = 0 are the defaults
+//!     { max-pool = 2 }, "relu",      # stride = 2 is the default
+//!     { conv = 50, kernel = 5 }, { max-pool = 2 }, "relu",
+//!     "flatten", { dense = 500 }, "relu", { dense = "outputs" },
+//! ]
+//! ```
+//!
+//! All layers: `dense`, `conv`, `max-pool`, `avg-pool`, `"global-avg-pool"`, `"flatten"`,
+//! `{ dropout = 0.5 }`, `"relu"`, `"leaky-relu"` or `{ leaky-relu = 0.01 }`, `"sigmoid"`, `"tanh"`.
+//!
 //! Widths of the inputs come from the data; `{ dense = "outputs" }` is as wide as
 //! the label needs: one output a class for softmax cross-entropy, one for logistic
 //! loss, one a column of the label for mean squared loss. Unknown keys are refused,
 //! and so are sizes beyond the caps of this module.
 
+mod layer;
+mod model;
 mod training;
 
+pub use layer::{ConvSpec, LayerSpec, PoolSpec, Units};
+pub use model::{MAX_LAYERS, MAX_UNITS, ModelSpec, lenet};
 pub use training::{
     Initial, MAX_BATCH, MAX_EPOCHS, MAX_LEARNING_RATE, MIN_LEARNING_RATE, OptimiserKind, RowOrder,
     TrainingSpec,
 };
 
-use crate::loss::Loss;
 use serde::{Deserialize, Serialize};
-
-/// Most layers of a model.
-pub const MAX_LAYERS: usize = 64;
-/// Most units of a layer.
-pub const MAX_UNITS: usize = 1 << 16;
 
 /// Why a specification cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,68 +107,6 @@ pub struct Spec {
     /// Overrides of the precision plan.
     #[serde(default, skip_serializing_if = "PrecisionSpec::is_default")]
     pub precision: PrecisionSpec,
-}
-
-/// Layers and loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelSpec {
-    /// The layers from the input on.
-    pub layers: Vec<LayerSpec>,
-    /// What the training minimises.
-    pub loss: Loss,
-}
-
-/// One layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerSpec {
-    /// Every output is a weighted sum of all inputs and a bias.
-    Dense(Units),
-    /// `max(x, 0)`.
-    Relu,
-    /// `1 / (1 + e^-x)`.
-    Sigmoid,
-}
-
-/// How many units a layer has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "UnitsText", into = "UnitsText")]
-pub enum Units {
-    /// So many.
-    Count(usize),
-    /// As many as the label needs, written `"outputs"`.
-    Outputs,
-}
-
-/// How [`Units`] are written.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "a number of units or \"outputs\" is needed")]
-enum UnitsText {
-    Count(usize),
-    Word(String),
-}
-
-impl TryFrom<UnitsText> for Units {
-    type Error = String;
-    fn try_from(text: UnitsText) -> Result<Self, String> {
-        match text {
-            UnitsText::Count(count) => Ok(Units::Count(count)),
-            UnitsText::Word(word) if word == "outputs" => Ok(Units::Outputs),
-            UnitsText::Word(word) => {
-                Err(format!("a number of units or \"outputs\" is needed, not \"{word}\""))
-            }
-        }
-    }
-}
-
-impl From<Units> for UnitsText {
-    fn from(units: Units) -> Self {
-        match units {
-            Units::Count(count) => UnitsText::Count(count),
-            Units::Outputs => UnitsText::Word("outputs".into()),
-        }
-    }
 }
 
 /// How features are scaled before they enter the network.
@@ -217,15 +170,9 @@ impl Spec {
     pub fn validate(&self) -> Result<(), SpecError> {
         self.model.validate()?;
         self.training.validate()?;
-        if self.features.scaling != Scaling::None && !is_dense(&self.model.layers[0]) {
-            return Err(SpecError::invalid(
-                layer_key(0),
-                "the first layer must be dense, because the scaling of the features is folded \
-                 into it; or set features.scaling to \"none\"",
-            ));
-        }
-        let dense = self.model.layers.iter().filter(|layer| is_dense(layer)).count();
-        if self.training.initial == Initial::Zeros && dense > 1 {
+        self.validate_folding()?;
+        let trained = self.model.layers.iter().filter(|layer| layer.is_trained()).count();
+        if self.training.initial == Initial::Zeros && trained > 1 {
             return Err(SpecError::invalid(
                 "training.initial",
                 "a network of more than one dense layer learns nothing from \"zeros\"",
@@ -233,56 +180,30 @@ impl Spec {
         }
         Ok(())
     }
-}
 
-impl ModelSpec {
-    fn validate(&self) -> Result<(), SpecError> {
-        let layers = &self.layers;
-        if layers.is_empty() || layers.len() > MAX_LAYERS {
-            let reason = format!("1 to {MAX_LAYERS} layers are needed, not {}", layers.len());
-            return Err(SpecError::invalid("model.layers", reason));
-        }
-        for (index, layer) in layers.iter().enumerate() {
-            let invalid = |reason| Err(SpecError::invalid(layer_key(index), reason));
-            match layer {
-                LayerSpec::Dense(Units::Count(units)) if !(1..=MAX_UNITS).contains(units) => {
-                    return invalid(format!(
-                        "a dense layer has 1 to {MAX_UNITS} units, not {units}"
-                    ));
-                }
-                LayerSpec::Dense(Units::Outputs) if layers[index + 1..].iter().any(is_dense) => {
-                    return invalid("only the last dense layer can be \"outputs\" wide".into());
-                }
-                _ => {}
+    /// The scaling of the features must fit into the first layer.
+    fn validate_folding(&self) -> Result<(), SpecError> {
+        let reason = match (self.features.scaling, &self.model.layers[0]) {
+            (Scaling::None, _) | (_, LayerSpec::Dense(_)) => return Ok(()),
+            (Scaling::Unit, LayerSpec::Conv(conv)) if conv.padding == 0 => return Ok(()),
+            (Scaling::Unit, LayerSpec::Conv(_)) => {
+                "a convolution with padding cannot take the scaling of the features in; set \
+                 features.scaling to \"none\", or padding to 0"
             }
-        }
-        self.validate_end()
-    }
-
-    /// The loss must find the layer that it expects.
-    fn validate_end(&self) -> Result<(), SpecError> {
-        if !self.layers.iter().any(is_dense) {
-            return Err(SpecError::invalid("model.layers", "there is no dense layer to train"));
-        }
-        let brings_own_activation = self.loss != Loss::MeanSquared;
-        if brings_own_activation && !self.layers.last().is_some_and(is_dense) {
-            return Err(SpecError::invalid(
-                layer_key(self.layers.len() - 1),
-                format!(
-                    "loss \"{}\" needs a dense layer at the end: it has its activation built in",
-                    self.loss
-                ),
-            ));
-        }
-        Ok(())
+            (Scaling::Standardise, LayerSpec::Conv(_)) => {
+                "a convolution cannot take in that every pixel is standardised by itself; set \
+                 features.scaling to \"unit\" or \"none\""
+            }
+            _ => {
+                "the first layer must be dense, because the scaling of the features is folded \
+                 into it; or set features.scaling to \"none\""
+            }
+        };
+        Err(SpecError::invalid(layer_key(0), reason))
     }
 }
 
 /// The key of a layer, counted from 1 as people do.
 pub(crate) fn layer_key(index: usize) -> String {
     format!("model.layers, layer {}", index + 1)
-}
-
-fn is_dense(layer: &LayerSpec) -> bool {
-    matches!(layer, LayerSpec::Dense(_))
 }

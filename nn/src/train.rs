@@ -2,7 +2,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::engine::Engine;
-use crate::layers::{Layer, Parameters};
+use crate::layers::{Conv, Layer, Parameters};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::order::epoch_order;
@@ -183,15 +183,20 @@ impl<'a, E: Engine> Trainer<'a, E> {
     /// Those of the engine.
     pub async fn finish(self) -> Result<TrainedModel<E::Tensor>> {
         let stage = self.engine.step("fold");
-        let mut parameters = Vec::new();
+        let (mut parameters, mut map) = (Vec::new(), Some(self.map));
         for layer in self.network.into_layers() {
-            if let Layer::Dense(dense) = layer {
-                parameters.push(if parameters.is_empty() {
-                    self.map.fold(&stage, dense).await?
-                } else {
-                    dense.parameters
-                });
-            }
+            let (map, trained) = match layer {
+                Layer::Dense(dense) => (map.take(), dense.parameters),
+                Layer::Conv(Conv { parameters, .. }) => {
+                    let [_, window] = stage.shape(&parameters.weights);
+                    (map.take().map(|map| map.for_windows(window)), parameters)
+                }
+                _ => continue,
+            };
+            parameters.push(match map {
+                Some(map) => map.fold(&stage, trained).await?,
+                None => trained,
+            });
         }
         stage.checkpoint().await?;
         Ok(TrainedModel { parameters })

@@ -38,19 +38,21 @@ fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
 }
 
 fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
-    let draw = |(index, layer): (usize, &LayerShape)| match *layer {
-        LayerShape::Dense { inputs, outputs } => {
-            let drawn = init::dense(Initial::default(), [outputs, inputs], seed, index);
-            Some(Parameters { weights: drawn.weights, bias: drawn.bias })
-        }
-        LayerShape::Relu | LayerShape::Sigmoid => None,
+    let draw = |(index, layer): (usize, &LayerShape)| {
+        let drawn = init::dense(Initial::default(), layer.weights()?, seed, index);
+        Some(Parameters { weights: drawn.weights, bias: drawn.bias })
     };
     layers.iter().enumerate().filter_map(draw).collect()
 }
 
-/// Compares one training step with finite differences of the mean loss.
+/// Compares one training step on rows of five numbers with finite differences of the mean
+/// loss.
 fn check(layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
-    let data = Dataset { features: uniform(ROWS, 5, 11), labels };
+    check_on(5, layers, loss, target, labels);
+}
+
+fn check_on(columns: usize, layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
+    let data = Dataset { features: uniform(ROWS, columns, 11), labels };
     let toml = format!(
         "[model]\nlayers = {layers}\nloss = \"{loss}\"\n\
          [training]\nepochs = 1\nbatch = 100\nlearning_rate = {RATE}\n\
@@ -84,11 +86,13 @@ fn check(layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
     }
 }
 
-const NETWORKS: [&str; 4] = [
+const NETWORKS: [&str; 6] = [
     "[{ dense = \"outputs\" }]",
     "[{ dense = 4 }, \"relu\", { dense = \"outputs\" }]",
     "[{ dense = 4 }, \"sigmoid\", { dense = 3 }, \"relu\", { dense = \"outputs\" }]",
     "[\"sigmoid\", { dense = 4 }, { dense = \"outputs\" }]",
+    "[{ dense = 4 }, \"tanh\", { dense = \"outputs\" }]",
+    "[{ dense = 4 }, { leaky-relu = 0.2 }, { dense = \"outputs\" }]",
 ];
 
 #[test]
@@ -112,5 +116,25 @@ fn mean_squared() {
         ["[{ dense = 4 }, \"relu\", { dense = 2 }, \"sigmoid\"]", "[{ dense = 2 }, \"relu\"]"];
     for layers in NETWORKS.into_iter().chain(ends) {
         check(layers, Loss::MeanSquared, Target::Numbers(2), uniform(ROWS, 2, 5));
+    }
+}
+
+/// Networks on images of 5 x 4 pixels of 2 channels: overlapping and strided windows, padding,
+/// windows that do not divide the image, pools of three and of four.
+const IMAGE_NETWORKS: [&str; 6] = [
+    "[{ conv = 3, kernel = 2 }, { max-pool = 2 }, \"relu\", { dense = \"outputs\" }]",
+    "[{ conv = 2, kernel = 3, padding = 1 }, \"relu\", { max-pool = 3, stride = 1 }, \"flatten\", { dense = \"outputs\" }]",
+    "[{ conv = 2, kernel = 3, stride = 2, padding = 2 }, \"tanh\", { conv = 3, kernel = 2 }, \"sigmoid\", { dense = \"outputs\" }]",
+    "[{ conv = 3, kernel = 2 }, { avg-pool = 2 }, \"sigmoid\", { dense = \"outputs\" }]",
+    "[{ conv = 3, kernel = 2 }, \"sigmoid\", { avg-pool = 3, stride = 1 }, { dense = \"outputs\" }]",
+    "[{ conv = 4, kernel = 3, padding = 1 }, \"leaky-relu\", \"global-avg-pool\", { dense = \"outputs\" }]",
+];
+
+#[test]
+fn images() {
+    for layers in IMAGE_NETWORKS {
+        let layers = format!("{layers}\ninput = [5, 4, 2]");
+        let labels = one_hot(&[0, 1, 2, 2, 1, 0, 0], 3);
+        check_on(40, &layers, Loss::SoftmaxCrossEntropy, Target::Classes(3), labels);
     }
 }

@@ -99,7 +99,8 @@ fn on_shares<S: Security>(
 
 fn agrees(spec: &str, target: Target, data: &Dataset<Array2<f64>>, tolerance: f64) {
     let spec = Spec::from_toml(spec).unwrap();
-    let shape = DataShape { rows: ROWS, columns: vec![Column::Bounded; 4], target };
+    let columns = vec![Column::Bounded; data.features.ncols()];
+    let shape = DataShape { rows: ROWS, columns, target };
     let blueprint = Blueprint::new(spec, shape).unwrap();
     let model =
         train_fixed(&blueprint, data, &Seed::from_number(7), Rounding::Nearest, &mut ()).unwrap();
@@ -111,6 +112,20 @@ fn agrees(spec: &str, target: Target, data: &Dataset<Array2<f64>>, tolerance: f6
         close(&plain, &on_shares::<SemiHonest>(&blueprint, data, multiplication), tolerance);
         close(&plain, &on_shares::<Malicious>(&blueprint, data, multiplication), tolerance);
     }
+}
+
+/// Bright spots in one of three corners of images of 5 x 5 pixels.
+fn images() -> Dataset<Array2<f64>> {
+    let Dataset { labels, .. } = classes();
+    let mut rng = ChaCha20Rng::seed_from_u64(12);
+    let mut noise = || f64::from(rng.next_u32()) / 2f64.powi(32) - 0.5;
+    let corners = [[1, 1], [1, 3], [3, 1]];
+    let features = Array2::from_shape_fn((ROWS, 25), |(row, pixel)| {
+        let ([y, x], corner) = ([pixel / 5, pixel % 5], corners[row % 3]);
+        let near = y.abs_diff(corner[0]) + x.abs_diff(corner[1]) < 2;
+        f64::from(u8::from(near)) - 0.5 + 0.4 * noise()
+    });
+    Dataset { features, labels }
 }
 
 fn close(plain: &[Vec<f64>], shared: &[Vec<f64>], tolerance: f64) {
@@ -170,4 +185,47 @@ fn linear_regression() {
         scaling = "none"
     "#;
     agrees(spec, Target::Numbers(1), &numbers(), 0.005);
+}
+
+#[test]
+fn convolutions_and_maxima() {
+    let spec = r#"
+        [model]
+        input = [5, 5, 1]
+        layers = [
+            { conv = 4, kernel = 2 }, "relu", { max-pool = 2 },
+            { conv = 5, kernel = 2, padding = 1 }, { max-pool = 3, stride = 1 },
+            "flatten", { dense = "outputs" },
+        ]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 32
+        learning_rate = 0.2
+        [features]
+        scaling = "unit"
+    "#;
+    agrees(spec, Target::Classes(3), &images(), 0.01);
+}
+
+#[test]
+fn means_and_soft_activations() {
+    let spec = r#"
+        [model]
+        input = [5, 5, 1]
+        layers = [
+            { conv = 4, kernel = 2, stride = 1 }, { avg-pool = 2 }, "tanh",
+            { conv = 6, kernel = 2, padding = 1 }, { leaky-relu = 0.1 }, { dropout = 0.25 },
+            "global-avg-pool",
+            { dense = "outputs" },
+        ]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 32
+        learning_rate = 0.2
+        [features]
+        scaling = "none"
+    "#;
+    agrees(spec, Target::Classes(3), &images(), 0.01);
 }

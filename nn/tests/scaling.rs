@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis, array, concatenate};
 use nn::blueprint::Column::{self, Bounded, Indicator};
 use nn::engine::{Engine, PlainFixed, PlainFloat, PlainTensor, Rounding, Trans, finish};
 use nn::init::DenseInitial;
-use nn::layers::Dense;
+use nn::layers::Parameters;
 use nn::scaling::{FeatureMap, MIN_DEVIATION, input_scale, scale_features};
 use nn::spec::Scaling;
 
@@ -122,14 +122,13 @@ fn both_ways<E: Engine<Tensor = PlainTensor<V>>, V: Clone>(
 ) -> [Array2<f64>; 2] {
     let (features, columns) = mixed(200);
     let initial = DenseInitial { weights: uniform(3, 4, 5), bias: uniform(1, 3, 6) };
-    let dense = Dense::new(engine, &initial, ACTIVATIONS, 37).unwrap();
+    let layer = Parameters::public(engine, &initial, ACTIVATIONS, 37).unwrap();
     let shared = engine.public(&features, DATA_SCALE).unwrap();
     let scaled = scale_features(engine, scaling, &columns, shared, ACTIVATIONS);
     let (scaled, map): (_, FeatureMap<E::Tensor>) = finish(scaled).unwrap();
-    let weights = &dense.parameters.weights;
-    let product = finish(engine.matmul(&scaled, Trans::No, weights, Trans::Yes)).unwrap();
-    let direct = engine.add_row(product, &dense.parameters.bias).unwrap();
-    let folded = finish(map.fold(engine, dense)).unwrap();
+    let product = engine.matmul(&scaled, Trans::No, &layer.weights, Trans::Yes);
+    let direct = engine.add_row(finish(product).unwrap(), &layer.bias).unwrap();
+    let folded = finish(map.fold(engine, layer)).unwrap();
     let through = features.dot(&decode(&folded.weights).t()) + decode(&folded.bias);
     [decode(&direct), through]
 }

@@ -3,6 +3,7 @@
 use nn::blueprint::{Blueprint, Column, DataShape, LayerShape, Target};
 use nn::loss::Loss;
 use nn::spec::{Initial, LayerSpec, RowOrder, Scaling, Spec, Units};
+use nn::volume::Windows;
 
 const FULL: &str = r#"
 [model]
@@ -94,8 +95,13 @@ fn what_cannot_be_meant_is_refused() {
     refused("[features]", "[featuers]", "unknown field `featuers`");
     refused("\"unit\"", "\"minmax\"", "unknown variant `minmax`, expected one of `standardise`");
     refused("\"softmax-cross-entropy\"", "\"hinge\"", "unknown variant `hinge`");
-    refused("\"relu\"", "\"tanh\"", "unknown variant `tanh`");
-    refused("{ dense = 64 }", "{ dense = 64, bias = false }", "wanted exactly 1 element");
+    refused("\"relu\"", "\"swish\"", "unknown variant `swish`, expected one of `relu`");
+    refused("{ dense = 64 }", "{ dense = 64, bias = false }", "unknown field `bias`");
+    refused("{ dense = 64 }", "{ dense = 64, stride = 2 }", "dense takes no stride");
+    refused("{ dense = 64 }", "{ dense = 64, conv = 2 }", "a layer is one of dense, conv,");
+    refused("{ dense = 64 }", "{ conv = 64, kernel = 3 }", "layer 1: conv 64 3x3 works on images");
+    refused("\"relu\"", "{ leaky-relu = -1.0 }", "layer 2: the slope of leaky-relu is");
+    refused("\"relu\"", "{ dropout = 1.0 }", "layer 2: the rate of dropout is 0 to 0.95, not 1");
     refused("{ dense = 64 }", "{ dense = \"classes\" }", "\"outputs\" is needed, not \"classes\"");
     refused("{ dense = 64 }", "{ dense = 1.5 }", "a number of units or \"outputs\" is needed");
     refused(
@@ -173,4 +179,82 @@ fn a_specification_that_does_not_fit_the_data_is_refused() {
     let huge = FULL
         .replace("{ dense = 64 }, \"relu\", { dense = 8 }", "{ dense = 60000 }, { dense = 60000 }");
     refused(&huge, data(5, 7, Target::Classes(3)), "weights are too many: at most 67108864");
+}
+
+const IMAGES: &str = r#"
+[model]
+input = [28, 28, 1]
+layers = [
+    { conv = 20, kernel = 5 }, "relu", { max-pool = 2 },
+    { conv = 50, kernel = 5, stride = 2, padding = 1 }, { avg-pool = 3, stride = 1 },
+    "global-avg-pool", "flatten", { dense = 500 }, { leaky-relu = 0.2 }, { dropout = 0.5 }, { dense = "outputs" },
+]
+loss = "softmax-cross-entropy"
+[training]
+epochs = 1
+batch = 128
+learning_rate = 0.1
+[features]
+scaling = "unit"
+"#;
+
+#[test]
+fn layers_of_images_get_their_sizes() {
+    let spec = Spec::from_toml(IMAGES).unwrap();
+    assert_eq!(Spec::from_toml(&toml::to_string(&spec).unwrap()).unwrap(), spec);
+    let blueprint = Blueprint::new(spec, data(500, 784, Target::Classes(10))).unwrap();
+    let windows = |input: [usize; 3], kernel: [usize; 2], stride, padding| Windows {
+        input: input.into(),
+        kernel,
+        stride,
+        padding,
+    };
+    // The rectifier before the maximum changed places with it.
+    assert_eq!(
+        blueprint.layers(),
+        [
+            LayerShape::Conv { windows: windows([28, 28, 1], [5, 5], 1, 0), filters: 20 },
+            LayerShape::MaxPool(windows([24, 24, 20], [2, 2], 2, 0)),
+            LayerShape::Relu,
+            LayerShape::Conv { windows: windows([12, 12, 20], [5, 5], 2, 1), filters: 50 },
+            LayerShape::AvgPool(windows([5, 5, 50], [3, 3], 1, 0)),
+            LayerShape::AvgPool(windows([3, 3, 50], [3, 3], 1, 0)),
+            LayerShape::Flatten,
+            LayerShape::Dense { inputs: 50, outputs: 500 },
+            LayerShape::LeakyRelu(0.2),
+            LayerShape::Dropout(0.5),
+            LayerShape::Dense { inputs: 500, outputs: 10 },
+        ]
+    );
+    assert_eq!(blueprint.layers()[0].parameters(), 26 * 20);
+}
+
+#[test]
+fn images_that_do_not_fit_are_refused() {
+    let refused = |from: &str, to: &str, words: &str| {
+        assert!(IMAGES.contains(from), "{from}");
+        let spec = Spec::from_toml(&IMAGES.replacen(from, to, 1));
+        let fit = |spec| Blueprint::new(spec, data(500, 784, Target::Classes(10)));
+        let error = spec.and_then(fit).unwrap_err().to_string();
+        assert!(error.contains(words), "{to}: {error}");
+    };
+    refused("28, 1]", "27, 1]", "model.input does not fit the data: 28 x 27 pixels of 1 are not");
+    refused("input = [28, 28, 1]", "", "layer 1: conv 20 5x5 works on images: say what a row is");
+    refused("[28, 28, 1]", "[28, 28]", "invalid length 2");
+    refused("kernel = 5 }", "kernel = 29 }", "conv 20 29x29 is larger than its input, 28 x 28");
+    refused("kernel = 5 }", "kernel = 0 }", "the kernel must be 1 to 256, not 0");
+    refused("kernel = 5 }", "kernal = 5 }", "unknown field `kernal`");
+    refused(", kernel = 5 }", " }", "conv needs a kernel");
+    refused("padding = 1", "padding = 5", "layer 4: the padding must be 0 to 4, not 5");
+    refused("stride = 2", "stride = 0", "layer 4: the stride must be 1 to 256, not 0");
+    refused("max-pool = 2", "max-pool = 0", "the windows of a pool must be 1 to 256, not 0");
+    refused("max-pool = 2", "max-pool = 2, kernel = 3", "max-pool takes no kernel");
+    refused(
+        "\"global-avg-pool\"",
+        "{ dense = 7 }, { max-pool = 1 }",
+        "needs an image, not a row of 7",
+    );
+    refused("\"unit\"", "\"standardise\"", "every pixel is standardised by itself");
+    refused("kernel = 5 }", "kernel = 5, padding = 1 }", "a convolution with padding cannot take");
+    refused("conv = 20, kernel = 5", "conv = 60000, kernel = 1", "numbers of an image: at most");
 }

@@ -6,10 +6,13 @@ use crate::schema::{
 use crate::table::Table;
 use crate::table::idx::{self, IdxError};
 use ndarray::Array2;
+use nn::volume::Volume;
 use std::path::Path;
 
 /// Pixels of a row or a column of an image.
 const SIDE: usize = 28;
+/// What a row is.
+pub const IMAGE: Volume = Volume { height: SIDE, width: SIDE, channels: 1 };
 /// Digits.
 const CLASSES: u8 = 10;
 /// Name of the label's column.

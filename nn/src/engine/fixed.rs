@@ -10,6 +10,7 @@ use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, MAX_COMPARE_BITS, MAX_RESCALE_BITS, Trans};
 use mpc_core::error::{Error, Result};
 use mpc_core::fixed;
+use mpc_core::ring::RowMap;
 use mpc_core::ring::gemm::{MatRef, gemm_acc};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +18,7 @@ use rand_core::{Rng, SeedableRng};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// How [`PlainFixed`] rounds when it rescales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct PlainFixed {
 }
 
 type Tensor = PlainTensor<i64>;
+type Tensor128 = PlainTensor<i128>;
 
 impl PlainFixed {
     /// An engine at the root of the computation.
@@ -212,6 +215,26 @@ impl Engine for PlainFixed {
         plain::select_columns(a, columns)
     }
 
+    fn concat_columns(&self, parts: &[&Tensor]) -> Result<Tensor> {
+        plain::concat_columns(parts)
+    }
+
+    fn reshape(&self, a: Tensor, shape: [usize; 2]) -> Result<Tensor> {
+        plain::reshape(&a, shape)
+    }
+
+    fn gather(&self, a: &Tensor, map: &RowMap) -> Result<Tensor> {
+        plain::gather(a, map)
+    }
+
+    fn scatter_add(&self, a: &Tensor, map: &RowMap) -> Result<Tensor> {
+        let wide = Tensor128 { values: a.values.mapv(i128::from), scale: a.scale };
+        let Tensor128 { values, scale } = plain::scatter_add(&wide, map, |x, y| x + y)?;
+        let narrow = values.iter().map(|&sum| self.narrow(sum, scale)).collect::<Result<_>>()?;
+        let values = Array2::from_shape_vec(values.dim(), narrow);
+        Ok(Tensor { values: values.expect("one word an element"), scale })
+    }
+
     fn set_rows(&self, a: &mut Tensor, first: usize, part: &Tensor) -> Result<()> {
         plain::set_rows(a, first, part)
     }
@@ -248,6 +271,11 @@ impl Engine for PlainFixed {
         Ok(Tensor { values: wrapping_product(left, right), scale })
     }
 
+    async fn matmul_scattered(&self, a: &Tensor, b: &Tensor, map: &Arc<RowMap>) -> Result<Tensor> {
+        let product = self.matmul(a, Trans::No, b, Trans::No).await?;
+        self.scatter_add(&plain::long_rows(&product, map)?, map)
+    }
+
     async fn mul(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         plain::require_same_shape("mul", a, b)?;
         self.product("mul", a.clone(), b)
@@ -271,6 +299,20 @@ impl Engine for PlainFixed {
         let bits = Tensor { values: z.values.mapv(|word| i64::from(word > 0)), scale: 0 };
         z.values.mapv_inplace(|word| word.max(0));
         Ok((z, bits))
+    }
+
+    async fn max_of_parts(
+        &self,
+        z: Tensor,
+        parts: usize,
+        scale: u32,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let surplus = z.scale.saturating_sub(scale);
+        let bits = (MAX_RESCALE_BITS - 1).min(MAX_COMPARE_BITS - 1 + surplus);
+        if let Some(&word) = z.values.iter().find(|word| word.unsigned_abs() >= 1 << bits) {
+            return Err(self.too_large(word as f64 * unit(z.scale), bits, z.scale));
+        }
+        plain::max_of_parts(&z, parts, i64::from)
     }
 
     async fn sigmoid(&self, z: Tensor, scale: u32) -> Result<Tensor> {

@@ -3,8 +3,10 @@
 use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, Trans};
 use mpc_core::error::Result;
+use mpc_core::ring::RowMap;
 use ndarray::{Array2, ArrayViewMut1, Axis};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Computes in `f64`; scales are carried along but round nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +85,22 @@ impl Engine for PlainFloat {
         plain::select_columns(a, columns)
     }
 
+    fn concat_columns(&self, parts: &[&Tensor]) -> Result<Tensor> {
+        plain::concat_columns(parts)
+    }
+
+    fn reshape(&self, a: Tensor, shape: [usize; 2]) -> Result<Tensor> {
+        plain::reshape(&a, shape)
+    }
+
+    fn gather(&self, a: &Tensor, map: &RowMap) -> Result<Tensor> {
+        plain::gather(a, map)
+    }
+
+    fn scatter_add(&self, a: &Tensor, map: &RowMap) -> Result<Tensor> {
+        plain::scatter_add(a, map, |x, y| x + y)
+    }
+
     fn set_rows(&self, a: &mut Tensor, first: usize, part: &Tensor) -> Result<()> {
         plain::set_rows(a, first, part)
     }
@@ -118,6 +136,11 @@ impl Engine for PlainFloat {
         Ok(Tensor { values: left.dot(&right), scale: a.scale + b.scale })
     }
 
+    async fn matmul_scattered(&self, a: &Tensor, b: &Tensor, map: &Arc<RowMap>) -> Result<Tensor> {
+        let product = self.matmul(a, Trans::No, b, Trans::No).await?;
+        self.scatter_add(&plain::long_rows(&product, map)?, map)
+    }
+
     async fn mul(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         plain::require_same_shape("mul", a, b)?;
         plain::combine("mul", a.clone(), b, Scales::AddUp, |x, y| Ok(x * y))
@@ -140,6 +163,15 @@ impl Engine for PlainFloat {
     async fn relu(&self, z: Tensor, scale: u32) -> Result<(Tensor, Tensor)> {
         let bits = self.map(z.clone(), 0, |x| f64::from(x > 0.0));
         Ok((self.map(z, scale, |x| x.max(0.0)), bits))
+    }
+
+    async fn max_of_parts(
+        &self,
+        z: Tensor,
+        parts: usize,
+        _scale: u32,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        plain::max_of_parts(&z, parts, |won| f64::from(u8::from(won)))
     }
 
     async fn sigmoid(&self, z: Tensor, scale: u32) -> Result<Tensor> {

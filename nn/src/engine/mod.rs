@@ -39,8 +39,10 @@ pub use plain::PlainTensor;
 
 use futures_util::FutureExt;
 use mpc_core::error::{Error, Result};
+use mpc_core::ring::RowMap;
 use ndarray::Array2;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A value must be below two to this power, in words, when it is rescaled.
 pub const MAX_RESCALE_BITS: u32 = 61;
@@ -113,6 +115,19 @@ pub trait Engine: Sized {
     /// The given columns.
     fn select_columns(&self, a: &Self::Tensor, columns: Range<usize>) -> Result<Self::Tensor>;
 
+    /// The tensors side by side; they have the same scale.
+    fn concat_columns(&self, parts: &[&Self::Tensor]) -> Result<Self::Tensor>;
+
+    /// The same elements in another shape, row after row.
+    fn reshape(&self, a: Self::Tensor, shape: [usize; 2]) -> Result<Self::Tensor>;
+
+    /// The long row of each row along a public map.
+    fn gather(&self, a: &Self::Tensor, map: &RowMap) -> Result<Self::Tensor>;
+
+    /// The sums of what comes from the same element of a short row: the adjoint of
+    /// [`Engine::gather`].
+    fn scatter_add(&self, a: &Self::Tensor, map: &RowMap) -> Result<Self::Tensor>;
+
     /// Overwrites the rows of `a` from `first` on by `part`, of the same width and scale.
     fn set_rows(&self, a: &mut Self::Tensor, first: usize, part: &Self::Tensor) -> Result<()>;
 
@@ -156,6 +171,17 @@ pub trait Engine: Sized {
         b_trans: Trans,
     ) -> Result<Self::Tensor>;
 
+    /// `a b`, several rows of which make one long row of `map`, which is added up as by
+    /// [`Engine::scatter_add`]; exact, the scales add up.
+    ///
+    /// Under MPC this costs the messages of its result alone.
+    async fn matmul_scattered(
+        &self,
+        a: &Self::Tensor,
+        b: &Self::Tensor,
+        map: &Arc<RowMap>,
+    ) -> Result<Self::Tensor>;
+
     /// The exact elementwise product of equal shapes; the scales add up.
     async fn mul(&self, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor>;
 
@@ -178,6 +204,20 @@ pub trait Engine: Sized {
     /// has more than 32 bits more than `scale`, its value at `scale` has less than
     /// [`MAX_COMPARE_BITS`] anyway, and dropping 32 bits is enough to find its sign.
     async fn relu(&self, z: Self::Tensor, scale: u32) -> Result<(Self::Tensor, Self::Tensor)>;
+
+    /// The elementwise maximum of the equal `parts` of each row, compared at `scale` but not
+    /// rounded to it, and for each level of the tournament in which it is found the bits that
+    /// say where the first half of the parts won, at scale 0.
+    ///
+    /// In each level the first half of the parts meets as many after them; who is left over
+    /// goes on. Values must be below `2^60` in words, and `2^30` at `scale`. Among parts that
+    /// differ by less than the rounding to `scale`, any may win.
+    async fn max_of_parts(
+        &self,
+        z: Self::Tensor,
+        parts: usize,
+        scale: u32,
+    ) -> Result<(Self::Tensor, Vec<Self::Tensor>)>;
 
     /// `z` where `bits`, zeros and ones at scale 0, are one, and zero elsewhere; at `scale`.
     async fn select(

@@ -4,17 +4,19 @@ use super::{Engine, Trans};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::fixed::encode;
-use mpc_core::ring::Z64;
+use mpc_core::ring::{RowMap, Z64};
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, fixed_word};
 use mpc_core::triples::TripleSource;
 use ndarray::Array2;
 use protocols::beaver::settle;
 use protocols::mul::{self, Operand};
+use protocols::tournament::{Winner, tournament};
 use protocols::verify::verify;
 use protocols::{argmax, inv_sqrt, relu, sigmoid, softmax, trunc};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Computes on replicated shares, as one of three parties.
 pub struct Mpc<S: Security> {
@@ -104,6 +106,27 @@ impl<S: Security> Engine for Mpc<S> {
         Ok(Fixed::new(a.share.select_columns(columns)?, a.scale))
     }
 
+    fn concat_columns(&self, parts: &[&Fixed]) -> Result<Fixed> {
+        for part in parts {
+            part.same_scale(parts[0])?;
+        }
+        let shares: Vec<_> = parts.iter().map(|part| &part.share).collect();
+        let share = Arith::concat_columns(&shares)?;
+        Ok(Fixed::new(share, parts[0].scale))
+    }
+
+    fn reshape(&self, a: Fixed, shape: [usize; 2]) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.reshape(shape)?, a.scale))
+    }
+
+    fn gather(&self, a: &Fixed, map: &RowMap) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.gather(map)?, a.scale))
+    }
+
+    fn scatter_add(&self, a: &Fixed, map: &RowMap) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.scatter_add(map)?, a.scale))
+    }
+
     fn set_rows(&self, a: &mut Fixed, first: usize, part: &Fixed) -> Result<()> {
         a.same_scale(part)?;
         a.share.set_rows(first, &part.share)
@@ -125,6 +148,11 @@ impl<S: Security> Engine for Mpc<S> {
     async fn matmul(&self, a: &Fixed, a_trans: Trans, b: &Fixed, b_trans: Trans) -> Result<Fixed> {
         let (x, y) = (operand(a, a_trans), operand(b, b_trans));
         Ok(Fixed::new(mul::matmul(&self.ctx, x, y).await?, a.scale + b.scale))
+    }
+
+    async fn matmul_scattered(&self, a: &Fixed, b: &Fixed, map: &Arc<RowMap>) -> Result<Fixed> {
+        let sums = mul::matmul_scattered(&self.ctx, &a.share, &b.share, map).await?;
+        Ok(Fixed::new(sums, a.scale + b.scale))
     }
 
     async fn mul(&self, a: &Fixed, b: &Fixed) -> Result<Fixed> {
@@ -155,6 +183,16 @@ impl<S: Security> Engine for Mpc<S> {
     async fn relu(&self, z: Fixed, scale: u32) -> Result<(Fixed, Fixed)> {
         let (positive, bits) = relu::relu(&self.ctx, &z, scale).await?;
         Ok((positive, Fixed::new(bits, 0)))
+    }
+
+    async fn max_of_parts(
+        &self,
+        z: Fixed,
+        parts: usize,
+        scale: u32,
+    ) -> Result<(Fixed, Vec<Fixed>)> {
+        let Winner { value, bits } = tournament(&self.ctx, &z, parts, scale).await?;
+        Ok((value, bits.into_iter().map(|bits| Fixed::new(bits, 0)).collect()))
     }
 
     async fn sigmoid(&self, z: Fixed, scale: u32) -> Result<Fixed> {

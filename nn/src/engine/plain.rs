@@ -1,6 +1,7 @@
 //! The tensor of the plain engines, and what they do alike.
 
 use mpc_core::error::{Error, Result};
+use mpc_core::ring::RowMap;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use std::ops::Range;
 
@@ -123,6 +124,23 @@ pub(super) fn select_columns<V: Clone>(
     Ok(PlainTensor { values: a.values.slice(s![.., columns]).to_owned(), scale: a.scale })
 }
 
+/// The tensors side by side.
+pub(super) fn concat_columns<V: Clone>(parts: &[&PlainTensor<V>]) -> Result<PlainTensor<V>> {
+    let Some(first) = parts.first() else {
+        return Err(Error::Misuse("concat_columns: there is no tensor".into()));
+    };
+    for part in parts {
+        require_equal_scales("concat_columns", first, part)?;
+        if part.values.nrows() != first.values.nrows() {
+            return Err(misfit("concat_columns", first, part));
+        }
+    }
+    let views: Vec<_> = parts.iter().map(|part| part.values.view()).collect();
+    let values = ndarray::concatenate(Axis(1), &views)
+        .map_err(|error| Error::Misuse(format!("concat_columns: {error}")))?;
+    Ok(PlainTensor { values, scale: first.scale })
+}
+
 /// Overwrites the rows of `a` from `first` on.
 pub(super) fn set_rows<V: Clone>(
     a: &mut PlainTensor<V>,
@@ -168,4 +186,94 @@ pub(super) fn argmax<V: PartialOrd>(values: &Array2<V>) -> Result<Array2<usize>>
     };
     let places: Vec<usize> = values.rows().into_iter().map(place).collect();
     Ok(Array1::from(places).insert_axis(Axis(1)))
+}
+
+/// The elements row after row.
+fn words<V: Copy>(a: &PlainTensor<V>) -> Vec<V> {
+    a.values.iter().copied().collect()
+}
+
+/// A tensor of elements that come row after row.
+fn tensor<V: Clone>(values: Vec<V>, [rows, columns]: [usize; 2], scale: u32) -> PlainTensor<V> {
+    let values = Array2::from_shape_vec((rows, columns), values);
+    PlainTensor { values: values.expect("one value an element"), scale }
+}
+
+/// The same elements in another shape.
+pub(super) fn reshape<V: Copy>(a: &PlainTensor<V>, shape: [usize; 2]) -> Result<PlainTensor<V>> {
+    if shape[0].checked_mul(shape[1]) == Some(a.values.len()) {
+        Ok(tensor(words(a), shape, a.scale))
+    } else {
+        Err(Error::Shape { op: "reshape", left: shape_of(a), right: shape })
+    }
+}
+
+/// The long rows along a map.
+pub(super) fn gather<V: Copy + Default>(
+    a: &PlainTensor<V>,
+    map: &RowMap,
+) -> Result<PlainTensor<V>> {
+    let [rows, columns] = shape_of(a);
+    if columns != map.short() {
+        let right = [rows, map.short()];
+        return Err(Error::Shape { op: "gather", left: [rows, columns], right });
+    }
+    let mut long = vec![V::default(); rows * map.long()];
+    map.gather(&words(a), &mut long);
+    Ok(tensor(long, [rows, map.long()], a.scale))
+}
+
+/// The short rows that long ones add up to.
+pub(super) fn scatter_add<V: Copy + Default>(
+    a: &PlainTensor<V>,
+    map: &RowMap,
+    add: impl Fn(V, V) -> V,
+) -> Result<PlainTensor<V>> {
+    let [rows, columns] = shape_of(a);
+    if columns != map.long() {
+        let right = [rows, map.long()];
+        return Err(Error::Shape { op: "scatter", left: [rows, columns], right });
+    }
+    let mut short = vec![V::default(); rows * map.short()];
+    map.scatter_add(&words(a), &mut short, add);
+    Ok(tensor(short, [rows, map.short()], a.scale))
+}
+
+/// The rows of a product as the long rows of a map.
+pub(super) fn long_rows<V: Copy>(product: &PlainTensor<V>, map: &RowMap) -> Result<PlainTensor<V>> {
+    let (elements, long) = (product.values.len(), map.long().max(1));
+    if !elements.is_multiple_of(long) {
+        let (left, right) = (shape_of(product), [1, map.long()]);
+        return Err(Error::Shape { op: "scattered product", left, right });
+    }
+    reshape(product, [elements / long, long])
+}
+
+/// The maximum of the parts of each row by a tournament, and who won its matches.
+pub(super) fn max_of_parts<V: Copy + PartialOrd>(
+    a: &PlainTensor<V>,
+    parts: usize,
+    bit: impl Fn(bool) -> V,
+) -> Result<(PlainTensor<V>, Vec<PlainTensor<V>>)> {
+    let [rows, columns] = shape_of(a);
+    if parts == 0 || !columns.is_multiple_of(parts) {
+        let reason = format!("max_of_parts: {columns} columns are not {parts} equal parts");
+        return Err(Error::Misuse(reason));
+    }
+    let (mut values, mut left, mut bits) = (a.values.clone(), parts, Vec::new());
+    while left > 1 {
+        let matches = left / 2 * (columns / parts);
+        let mut wins = Array2::from_elem((rows, matches), bit(false));
+        let mut winners = values.slice(s![.., matches..]).to_owned();
+        for ((row, column), win) in wins.indexed_iter_mut() {
+            let first = values[(row, column)];
+            if first >= winners[(row, column)] {
+                (winners[(row, column)], *win) = (first, bit(true));
+            }
+        }
+        bits.push(PlainTensor { values: wins, scale: 0 });
+        values = winners;
+        left -= left / 2;
+    }
+    Ok((PlainTensor { values, scale: a.scale }, bits))
 }

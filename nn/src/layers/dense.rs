@@ -1,8 +1,7 @@
 //! The dense layer: every output is a weighted sum of all inputs and a bias.
 
-use super::Parameters;
+use super::{Parameters, Saved};
 use crate::engine::{Engine, Trans};
-use crate::init::DenseInitial;
 use mpc_core::error::Result;
 
 /// `Z = X W^T + b`.
@@ -21,34 +20,17 @@ pub struct Dense<T> {
 }
 
 impl<T: Clone> Dense<T> {
-    /// A layer with the given weights, which everybody knows.
-    ///
-    /// # Errors
-    /// Those of the engine where a weight does not fit the scale.
-    pub fn new<E: Engine<Tensor = T>>(
-        engine: &E,
-        initial: &DenseInitial,
-        input_scale: u32,
-        weight_scale: u32,
-    ) -> Result<Self> {
-        let parameters = Parameters {
-            weights: engine.public(&initial.weights, weight_scale)?,
-            bias: engine.public(&initial.bias, input_scale + weight_scale)?,
-        };
-        Ok(Dense { parameters, input_scale })
-    }
-
     /// The exact output, and the input at its scale.
     pub(super) async fn forward<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
         input: T,
-    ) -> Result<(T, T)> {
+    ) -> Result<(T, Saved<T>)> {
         let input = engine.step("input").align(input, self.input_scale).await?;
         let product = engine.step("product");
         let Parameters { weights, bias } = &self.parameters;
         let output = product.matmul(&input, Trans::No, weights, Trans::Yes).await?;
-        Ok((engine.add_row(output, bias)?, input))
+        Ok((engine.add_row(output, bias)?, vec![input]))
     }
 
     pub(super) async fn gradient<E: Engine<Tensor = T>>(

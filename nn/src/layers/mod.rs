@@ -1,46 +1,109 @@
 //! The layers of a network, written once for all engines.
 //!
-//! There is no tape: `forward` hands back, beside its output, the one tensor that
-//! the backward pass needs, and the backward pass asks each layer for two things that
-//! do not depend on each other and can therefore share rounds: the gradient of its
-//! parameters, and the error of its input.
+//! There is no tape: `forward` hands back, beside its output, what the backward pass
+//! needs, and the backward pass asks each layer for two things that do not depend on
+//! each other and can therefore share rounds: the gradient of its parameters, and the
+//! error of its input.
 //!
 //! # Scales
 //!
 //! A layer takes its input at any scale and brings it to its own; it answers with the
 //! exact result. So a dense layer does not round its output: the ReLU that follows
-//! does, in the protocol in which it also finds the sign.
+//! does, in the protocol in which it also finds the sign. A maximum between the two does
+//! not round either: it is taken of exact numbers.
 
+mod avg_pool;
+mod conv;
 mod dense;
+mod dropout;
+mod leaky_relu;
+mod max_pool;
 mod parameters;
 mod relu;
 mod sigmoid;
+mod tanh;
 
+pub use avg_pool::AvgPool;
+pub use conv::Conv;
 pub use dense::Dense;
+pub use dropout::Dropout;
+pub use leaky_relu::LeakyRelu;
+pub use max_pool::MaxPool;
 pub use parameters::Parameters;
 pub use relu::Relu;
 pub use sigmoid::Sigmoid;
+pub use tanh::Tanh;
 
+use crate::blueprint::LayerShape;
 use crate::engine::Engine;
+use crate::seed::Seed;
 use mpc_core::error::Result;
+
+/// What the backward pass of a layer needs of its forward pass.
+pub type Saved<T> = Vec<T>;
 
 /// One layer of a network, over tensors `T`.
 #[derive(Clone, Debug)]
 pub enum Layer<T> {
     /// A dense layer.
     Dense(Dense<T>),
+    /// A convolution.
+    Conv(Conv<T>),
+    /// The maximum of each window.
+    MaxPool(MaxPool),
+    /// The mean of each window.
+    AvgPool(AvgPool),
+    /// Some of the input, in training.
+    Dropout(Dropout),
+    /// An image as a row, which it is anyway.
+    Flatten,
     /// `max(x, 0)`.
     Relu(Relu),
+    /// `max(x, slope x)`.
+    LeakyRelu(LeakyRelu),
     /// `1 / (1 + e^-x)`.
     Sigmoid(Sigmoid),
+    /// `tanh x`.
+    Tanh(Tanh),
 }
 
 impl<T: Clone> Layer<T> {
+    /// A layer that takes its input at `input_scale` and has activations at `scale`;
+    /// `parameters` gives it weights of so many rows and columns, where it has some.
+    ///
+    /// # Errors
+    /// Those of `parameters`.
+    pub fn new(
+        shape: &LayerShape,
+        input_scale: u32,
+        scale: u32,
+        parameters: impl FnOnce([usize; 2]) -> Result<Parameters<T>>,
+    ) -> Result<Self> {
+        Ok(match *shape {
+            LayerShape::Dense { inputs, outputs } => {
+                Layer::Dense(Dense { parameters: parameters([outputs, inputs])?, input_scale })
+            }
+            LayerShape::Conv { ref windows, filters } => {
+                let parameters = parameters([filters, windows.len()])?;
+                Layer::Conv(Conv::new(windows, filters, parameters, input_scale))
+            }
+            LayerShape::MaxPool(ref windows) => Layer::MaxPool(MaxPool::new(windows, scale)),
+            LayerShape::AvgPool(ref windows) => Layer::AvgPool(AvgPool::new(windows, scale)),
+            LayerShape::Dropout(rate) => Layer::Dropout(Dropout::new(rate, scale)),
+            LayerShape::Flatten => Layer::Flatten,
+            LayerShape::Relu => Layer::Relu(Relu { scale }),
+            LayerShape::LeakyRelu(slope) => Layer::LeakyRelu(LeakyRelu { slope, scale }),
+            LayerShape::Sigmoid => Layer::Sigmoid(Sigmoid { scale }),
+            LayerShape::Tanh => Layer::Tanh(Tanh { scale }),
+        })
+    }
+
     /// What training changes, in a layer that has something to change.
     pub fn parameters(&self) -> Option<&Parameters<T>> {
         match self {
             Layer::Dense(dense) => Some(&dense.parameters),
-            Layer::Relu(_) | Layer::Sigmoid(_) => None,
+            Layer::Conv(conv) => Some(&conv.parameters),
+            _ => None,
         }
     }
 
@@ -63,19 +126,42 @@ impl<T: Clone> Layer<T> {
                 let parameters = dense.parameters.subtract(engine, change)?;
                 Layer::Dense(Dense { parameters, ..dense })
             }
-            Layer::Relu(_) | Layer::Sigmoid(_) => self,
+            Layer::Conv(mut conv) => {
+                conv.parameters = conv.parameters.subtract(engine, change)?;
+                Layer::Conv(conv)
+            }
+            untrained => untrained,
         })
+    }
+
+    /// The layer as it is in a step of training: both counted from zero.
+    pub fn in_step(self, seed: &Seed, layer: u32, step: u32) -> Self {
+        match self {
+            Layer::Dropout(dropout) => Layer::Dropout(dropout.in_step(seed, layer, step)),
+            same => same,
+        }
     }
 
     /// The output of the layer, and what its backward pass needs.
     ///
     /// # Errors
     /// `Error::Shape` where the input is not as wide as the layer, and those of the engine.
-    pub async fn forward<E: Engine<Tensor = T>>(&self, engine: &E, input: T) -> Result<(T, T)> {
+    pub async fn forward<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        input: T,
+    ) -> Result<(T, Saved<T>)> {
         match self {
             Layer::Dense(dense) => dense.forward(engine, input).await,
+            Layer::Conv(conv) => conv.forward(engine, input).await,
+            Layer::MaxPool(pool) => pool.forward(engine, input).await,
+            Layer::AvgPool(pool) => pool.forward(engine, input).await,
+            Layer::Dropout(dropout) => dropout.forward(engine, input).await,
+            Layer::Flatten => Ok((input, Vec::new())),
             Layer::Relu(relu) => relu.forward(engine, input).await,
+            Layer::LeakyRelu(relu) => relu.forward(engine, input).await,
             Layer::Sigmoid(sigmoid) => sigmoid.forward(engine, input).await,
+            Layer::Tanh(tanh) => tanh.forward(engine, input).await,
         }
     }
 
@@ -89,10 +175,7 @@ impl<T: Clone> Layer<T> {
         error: T,
         scale: u32,
     ) -> Result<T> {
-        match self {
-            Layer::Dense(_) => engine.align(error, scale).await,
-            Layer::Relu(_) | Layer::Sigmoid(_) => Ok(error),
-        }
+        if self.is_trained() { engine.align(error, scale).await } else { Ok(error) }
     }
 
     /// The exact gradient of the parameters, summed over the rows, where there are any.
@@ -104,12 +187,13 @@ impl<T: Clone> Layer<T> {
     pub async fn gradient<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
-        saved: &T,
+        saved: &Saved<T>,
         error: &T,
     ) -> Result<Option<Parameters<T>>> {
         match self {
-            Layer::Dense(dense) => dense.gradient(engine, saved, error).await.map(Some),
-            Layer::Relu(_) | Layer::Sigmoid(_) => Ok(None),
+            Layer::Dense(dense) => dense.gradient(engine, &saved[0], error).await.map(Some),
+            Layer::Conv(conv) => conv.gradient(engine, &saved[0], error).await.map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -122,14 +206,21 @@ impl<T: Clone> Layer<T> {
     pub async fn input_error<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
-        saved: &T,
+        saved: &Saved<T>,
         error: &T,
         scale: u32,
     ) -> Result<T> {
         match self {
             Layer::Dense(dense) => dense.input_error(engine, error).await,
-            Layer::Relu(relu) => relu.input_error(engine, saved, error, scale).await,
-            Layer::Sigmoid(sigmoid) => sigmoid.input_error(engine, saved, error, scale).await,
+            Layer::Conv(conv) => conv.input_error(engine, error).await,
+            Layer::MaxPool(pool) => pool.input_error(engine, saved, error, scale).await,
+            Layer::AvgPool(pool) => pool.input_error(engine, error, scale).await,
+            Layer::Dropout(dropout) => dropout.input_error(engine, error, scale).await,
+            Layer::Flatten => Ok(error.clone()),
+            Layer::Relu(relu) => relu.input_error(engine, &saved[0], error, scale).await,
+            Layer::LeakyRelu(relu) => relu.input_error(engine, &saved[0], error, scale).await,
+            Layer::Sigmoid(sigmoid) => sigmoid.input_error(engine, &saved[0], error, scale).await,
+            Layer::Tanh(tanh) => tanh.input_error(engine, &saved[0], error, scale).await,
         }
     }
 }

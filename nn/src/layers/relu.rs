@@ -1,5 +1,6 @@
 //! The rectifier.
 
+use super::Saved;
 use crate::engine::Engine;
 use mpc_core::error::Result;
 
@@ -16,8 +17,9 @@ impl Relu {
         &self,
         engine: &E,
         input: E::Tensor,
-    ) -> Result<(E::Tensor, E::Tensor)> {
-        engine.relu(input, self.scale).await
+    ) -> Result<(E::Tensor, Saved<E::Tensor>)> {
+        let (output, bits) = engine.relu(input, self.scale).await?;
+        Ok((output, vec![bits]))
     }
 
     /// The error passes where the input was positive.

@@ -1,5 +1,6 @@
 //! The logistic function as a layer.
 
+use super::Saved;
 use crate::engine::Engine;
 use futures_util::try_join;
 use mpc_core::error::Result;
@@ -17,10 +18,10 @@ impl Sigmoid {
         &self,
         engine: &E,
         input: E::Tensor,
-    ) -> Result<(E::Tensor, E::Tensor)> {
+    ) -> Result<(E::Tensor, Saved<E::Tensor>)> {
         let output = engine.sigmoid(input, self.scale).await?;
         let output = engine.step("output").align(output, self.scale).await?;
-        Ok((output.clone(), output))
+        Ok((output.clone(), vec![output]))
     }
 
     /// The error times `y (1 - y)`.

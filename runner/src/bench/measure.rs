@@ -1,6 +1,6 @@
 //! What one party runs: the task again and again, with a reading after each.
 
-use super::plan::{MATMUL_COLUMNS, MATMUL_DEPTH, Op, Plan, SOFTMAX_CLASSES, Task};
+use super::plan::{MATMUL_COLUMNS, MATMUL_DEPTH, Net, Op, Plan, SOFTMAX_CLASSES, Task};
 use crate::job::Multiplication;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
@@ -112,8 +112,8 @@ pub(super) async fn repeat<S: Security>(
                 }
             }
         }
-        Task::Train { widths, batch, multiplication } => {
-            bench.train(widths, *batch, *multiplication).await?;
+        Task::Train { net, batch, multiplication } => {
+            bench.train(net, *batch, *multiplication).await?;
         }
     }
     Ok(bench.samples)
@@ -166,12 +166,12 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
     /// Repeats an iteration of training; the network goes from one to the next.
     async fn train(
         &mut self,
-        widths: &[usize],
+        net: &Net,
         batch: usize,
         multiplication: Multiplication,
     ) -> Result<()> {
         let misuse = |e: &dyn std::fmt::Display| Error::Misuse(e.to_string());
-        let blueprint = Task::blueprint(widths, batch).map_err(|e| misuse(&e))?;
+        let blueprint = Task::blueprint(net, batch).map_err(|e| misuse(&e))?;
         let (rows, party) = (blueprint.data().rows, self.ctx.party());
         let (inputs, classes) = (blueprint.data().columns.len(), blueprint.data().target.columns());
         let pixels: Vec<u64> =

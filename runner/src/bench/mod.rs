@@ -14,6 +14,6 @@ mod trio;
 
 pub use calibration::gmac_per_second;
 pub use party::{PartyResult, run_party};
-pub use plan::{Op, Plan, Task};
+pub use plan::{Net, Op, Plan, Task};
 pub use report::{Summary, render};
 pub use trio::measure;

@@ -5,9 +5,12 @@ use nn::blueprint::{Blueprint, Column, DataShape, Target};
 use nn::loss::Loss;
 use nn::spec::{
     FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserKind, PrecisionSpec, RowOrder, Scaling,
-    Spec, SpecError, TrainingSpec, Units,
+    Spec, SpecError, TrainingSpec, Units, lenet,
 };
+use nn::volume::Volume;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// Columns of the left factor of [`Op::Matmul`], and rows of the right one.
 pub const MATMUL_DEPTH: usize = 784;
@@ -44,13 +47,85 @@ pub enum Task {
     },
     /// One iteration of training.
     Train {
-        /// Widths of a fully connected network with ReLU, from the inputs to the classes.
-        widths: Vec<usize>,
+        /// The network.
+        #[serde(flatten)]
+        net: Net,
         /// Rows of a batch.
         batch: usize,
         /// How it multiplies; triples are made before what is measured.
         multiplication: Multiplication,
     },
+}
+
+/// A network whose training can be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Net {
+    /// Fully connected with ReLU, of these widths from the inputs to the classes.
+    Widths(Vec<usize>),
+    /// A network of the literature.
+    Named(Named),
+}
+
+/// A network of the literature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// [`lenet`], on images of 28 x 28 pixels of ten classes.
+    Lenet,
+}
+
+impl FromStr for Net {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "lenet" {
+            return Ok(Net::Named(Named::Lenet));
+        }
+        let wrong = || {
+            format!("`{text}` is not a network; write lenet, or for instance mlp:784-128-128-10")
+        };
+        let widths = text.strip_prefix("mlp:").ok_or_else(wrong)?;
+        let widths: Result<Vec<usize>, _> = widths.split('-').map(str::parse).collect();
+        let widths = widths.map_err(|_| wrong())?;
+        if widths.len() < 2 || widths.contains(&0) {
+            return Err(wrong());
+        }
+        Ok(Net::Widths(widths))
+    }
+}
+
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Net::Named(Named::Lenet) => f.write_str("lenet"),
+            Net::Widths(widths) => {
+                let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+                f.write_str(&widths.join("-"))
+            }
+        }
+    }
+}
+
+impl Net {
+    /// The layers, what a row is, and how many inputs and classes there are.
+    fn layers(&self) -> (Vec<LayerSpec>, Option<Volume>, [usize; 2]) {
+        match self {
+            Net::Named(Named::Lenet) => {
+                let image = Volume { height: 28, width: 28, channels: 1 };
+                (lenet(), Some(image), [image.len(), 10])
+            }
+            Net::Widths(widths) => {
+                let (inputs, units) =
+                    widths.split_first().map_or((0, &widths[..]), |(first, rest)| (*first, rest));
+                let (classes, hidden) =
+                    units.split_last().map_or((0, units), |(last, rest)| (*last, rest));
+                let hidden = hidden.iter().map(|&units| LayerSpec::Dense(Units::Count(units)));
+                let layers = hidden.flat_map(|dense| [dense, LayerSpec::Relu]);
+                let layers = layers.chain([LayerSpec::Dense(Units::Outputs)]).collect();
+                (layers, None, [inputs, classes])
+            }
+        }
+    }
 }
 
 /// Protocols that can be measured alone.
@@ -100,17 +175,10 @@ impl Task {
     ///
     /// # Errors
     /// When the network is too small or too large.
-    pub fn blueprint(widths: &[usize], batch: usize) -> Result<Blueprint, SpecError> {
-        let (inputs, units) =
-            widths.split_first().map_or((0, widths), |(first, rest)| (*first, rest));
-        let (classes, hidden) = units.split_last().map_or((0, units), |(last, rest)| (*last, rest));
-        let hidden = hidden.iter().map(|&units| LayerSpec::Dense(Units::Count(units)));
-        let layers = hidden.flat_map(|dense| [dense, LayerSpec::Relu]);
+    pub fn blueprint(net: &Net, batch: usize) -> Result<Blueprint, SpecError> {
+        let (layers, input, [inputs, classes]) = net.layers();
         let spec = Spec {
-            model: ModelSpec {
-                layers: layers.chain([LayerSpec::Dense(Units::Outputs)]).collect(),
-                loss: Loss::SoftmaxCrossEntropy,
-            },
+            model: ModelSpec { input, layers, loss: Loss::SoftmaxCrossEntropy },
             training: TrainingSpec {
                 epochs: 1,
                 batch,

@@ -121,13 +121,12 @@ pub fn render(summaries: &[Summary]) -> String {
 fn headline(summary: &Summary) -> String {
     match &summary.task {
         Task::Op { op, n } => format!("{}, {} {}", name(*op), HumanCount(*n as u64), op.unit()),
-        Task::Train { widths, batch, multiplication } => {
-            let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+        Task::Train { net, batch, multiplication } => {
             let triples = match multiplication {
                 Multiplication::Replicated => "",
                 Multiplication::Beaver => ", with triples that were made before",
             };
-            format!("iteration of {}, batch {batch}{triples}", widths.join("-"))
+            format!("iteration of {net}, batch {batch}{triples}")
         }
     }
 }

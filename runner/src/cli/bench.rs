@@ -1,14 +1,13 @@
 //! `tercet bench`: what protocols and training cost.
 
 use super::participant::block_on;
-use crate::bench::{self, Op, Plan, Summary, Task};
+use crate::bench::{self, Net, Op, Plan, Summary, Task};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::job::{Multiplication, Security};
 use crate::output::Output;
 use clap::{Subcommand, ValueEnum};
 use mpc_core::party::PartyId;
 use serde_json::json;
-use std::str::FromStr;
 
 /// Repetitions before those that count.
 const WARM_UP: usize = 3;
@@ -63,10 +62,11 @@ struct OpArgs {
 #[command(after_help = "\
 Examples:
   tercet bench train
+  tercet bench train --net lenet --batch 128
   tercet bench train --multiplication beaver
   tercet bench train --net mlp:784-128-128-10 --batch 128 --iters 50 --security malicious --json")]
 struct TrainArgs {
-    /// A fully connected network with ReLU between its layers: mlp and its widths.
+    /// A fully connected network with ReLU between its layers, mlp and its widths; or lenet.
     #[arg(long, value_name = "NET", default_value = "mlp:784-128-128-10")]
     net: Net,
     /// Rows of a batch.
@@ -124,24 +124,6 @@ impl Modes {
     }
 }
 
-/// Widths of a fully connected network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Net(Vec<usize>);
-
-impl FromStr for Net {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a network; write for instance mlp:784-128-128-10");
-        let widths = text.strip_prefix("mlp:").ok_or_else(wrong)?;
-        let widths: Result<Vec<usize>, _> = widths.split('-').map(str::parse).collect();
-        let widths = widths.map_err(|_| wrong())?;
-        if widths.len() < 2 || widths.contains(&0) {
-            return Err(wrong());
-        }
-        Ok(Net(widths))
-    }
-}
-
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=MAX_N).contains(&n) => Ok(n),
@@ -156,10 +138,10 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             let n = n.unwrap_or_else(|| op.usual_n());
             measure(Task::Op { op, n }, &runs, out)
         }
-        Command::Train(TrainArgs { net: Net(widths), batch, multiplication, runs }) => {
+        Command::Train(TrainArgs { net, batch, multiplication, runs }) => {
             // Refused here rather than by three processes.
-            Task::blueprint(&widths, batch).map_err(Failure::new)?;
-            measure(Task::Train { widths, batch, multiplication }, &runs, out)
+            Task::blueprint(&net, batch).map_err(Failure::new)?;
+            measure(Task::Train { net, batch, multiplication }, &runs, out)
         }
         Command::Party(PartyArgs { index }) => {
             bench::run_party(PartyId::try_from(index).map_err(Failure::new)?, out)
@@ -177,13 +159,13 @@ fn list(out: Output) -> Result<(), Failure> {
     let rows = ops.iter().map(|(name, op, help)| {
         json!({ "op": name, "about": help, "n": op.usual_n(), "unit": op.unit() })
     });
-    out.result(&json!({ "ops": rows.collect::<Vec<_>>(), "networks": ["mlp:I-H-..-O"] }), || {
+    out.result(&json!({ "ops": rows.collect::<Vec<_>>(), "networks": ["mlp:I-H-..-O", "lenet"] }), || {
         let header = ["tercet bench op", "usual n", "what"].map(str::to_owned).to_vec();
         let rows = ops.iter().map(|(name, op, help)| {
             vec![name.clone(), format!("{} {}", op.usual_n(), op.unit()), help.clone()]
         });
         let ops = crate::evaluation::table(header, rows);
-        format!("{ops}\ntercet bench train --net mlp:I-H-..-O measures an iteration of training.")
+        format!("{ops}\ntercet bench train --net mlp:I-H-..-O or --net lenet\nmeasures an iteration of training.")
     });
     Ok(())
 }
@@ -223,9 +205,10 @@ mod tests {
 
     #[test]
     fn networks_are_widths_from_inputs_to_classes() {
-        assert_eq!("mlp:784-128-10".parse(), Ok(Net(vec![784, 128, 10])));
+        assert_eq!("mlp:784-128-10".parse(), Ok(Net::Widths(vec![784, 128, 10])));
+        assert_eq!("lenet".parse::<Net>().map(|net| net.to_string()), Ok("lenet".into()));
         for wrong in ["mlp:784", "mlp:784-0-10", "784-10", "mlp:", "mlp:a-b", "cnn:1-2"] {
-            assert!(Net::from_str(wrong).unwrap_err().contains("is not a network"), "{wrong}");
+            assert!(wrong.parse::<Net>().unwrap_err().contains("is not a network"), "{wrong}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `tercet demo`: the whole path on one machine.
 
 use super::participant::block_on;
-use crate::demo::{self, Settings, Source};
+use crate::demo::{self, Network, Settings, Source};
 use crate::failure::Failure;
 use crate::job::Security;
 use crate::output::Output;
+use clap::ValueEnum;
 use nn::spec::Initial;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -27,7 +28,8 @@ Examples:
   tercet demo
   tercet demo --data crop.csv --label label --hidden 64
   tercet demo --data patients.csv --label outcome --holders 5 --epochs 20 --keep trial
-  tercet demo --mnist mnist/ --epochs 1")]
+  tercet demo --mnist mnist/ --epochs 1
+  tercet demo --mnist mnist/ --network lenet --rows 6000")]
 pub struct Args {
     /// Train on this table instead: numbers and categories, with a header line.
     #[arg(long, value_name = "FILE.csv", requires = "label")]
@@ -45,6 +47,9 @@ pub struct Args {
     /// [default: 32; with --data 64; with --mnist 128,128]
     #[arg(long, value_name = "UNITS,..", value_parser = hidden)]
     hidden: Option<Hidden>,
+    /// A network of the literature instead, for the images of MNIST.
+    #[arg(long, value_enum, value_name = "NAME", requires = "mnist", conflicts_with = "hidden")]
+    network: Option<Named>,
     /// Passes over the rows. [default: 30; with --data 50; with --mnist 1]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -73,6 +78,13 @@ pub struct Args {
     /// Keep everything that the demo makes in this new directory.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+}
+
+/// Networks that have a name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Named {
+    /// Convolutions of 20 and 50 filters of 5 x 5, each with a maximum of 2 x 2, and 500 units
+    Lenet,
 }
 
 /// Units of the hidden layers.
@@ -120,12 +132,17 @@ impl From<Args> for Settings {
             _ => Source::Wine,
         };
         let defaults = Defaults::of(&source);
+        let network = match (args.network, args.hidden) {
+            (Some(Named::Lenet), _) => Network::Lenet,
+            (None, Some(Hidden(units))) => Network::Dense(units),
+            (None, None) => Network::Dense(defaults.hidden.to_vec()),
+        };
         Settings {
             source,
             holders: args.holders.into(),
             test_every: args.test_every.into(),
             rows: args.rows.map(|rows| rows as usize),
-            hidden: args.hidden.map_or_else(|| defaults.hidden.to_vec(), |Hidden(units)| units),
+            network,
             epochs: args.epochs.unwrap_or(defaults.epochs),
             batch: args.batch.unwrap_or(defaults.batch),
             learning_rate: args.learning_rate,
@@ -166,13 +183,16 @@ mod tests {
     #[test]
     fn defaults_depend_on_the_data_and_can_be_overridden() {
         let wine = settings("").unwrap();
-        assert_eq!((wine.source, wine.hidden, wine.batch), (Source::Wine, vec![32], 32));
+        let dense = |units: &[usize]| Network::Dense(units.to_vec());
+        assert_eq!((wine.source, wine.network, wine.batch), (Source::Wine, dense(&[32]), 32));
         let csv = settings("--data a.csv --label y --hidden 64,32 --lr 0.5 --seed 7").unwrap();
         let source = Source::Csv { path: "a.csv".into(), label: "y".into() };
-        assert_eq!((csv.source, csv.hidden, csv.epochs), (source, vec![64, 32], 50));
+        assert_eq!((csv.source, csv.network, csv.epochs), (source, dense(&[64, 32]), 50));
         assert_eq!((csv.learning_rate, csv.seed), (0.5, Some(7)));
         let mnist = settings("--mnist dir --hidden none --batch 5").unwrap();
-        assert_eq!((mnist.hidden, mnist.epochs, mnist.batch), (vec![], 1, 5));
+        assert_eq!((mnist.network, mnist.epochs, mnist.batch), (dense(&[]), 1, 5));
+        let lenet = settings("--mnist dir --network lenet").unwrap();
+        assert_eq!((lenet.network, lenet.batch), (Network::Lenet, 128));
         assert_eq!(hidden(""), Ok(Hidden(vec![])));
     }
 
@@ -183,6 +203,8 @@ mod tests {
             ("--label y", "--data"),
             ("--data a.csv --label y --mnist dir", "cannot be used with"),
             ("--mnist dir --test-every 5", "cannot be used with"),
+            ("--network lenet", "--mnist"),
+            ("--mnist dir --network lenet --hidden 5", "cannot be used with"),
             ("--hidden 3,x", "`x` is not a number of units"),
             ("--hidden 0", "`0` is not a number of units"),
             ("--test-every 1", "1 is not in 2.."),

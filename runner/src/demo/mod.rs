@@ -17,7 +17,7 @@ mod wine;
 mod workspace;
 
 pub use report::{Holder, Report};
-pub use settings::{Settings, Source};
+pub use settings::{Network, Settings, Source};
 pub use tables::render;
 
 use crate::failure::{EXIT_INTERRUPTED, Failure};

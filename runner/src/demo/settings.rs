@@ -3,12 +3,14 @@
 use super::prepare::SCHEMA;
 use crate::failure::Failure;
 use crate::job::{DataSelection, Security};
+use crate::mnist;
 use crate::schema::{Label, Schema};
 use nn::loss::Loss;
 use nn::spec::{
     FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserKind, PrecisionSpec, RowOrder, Scaling,
-    Spec, TrainingSpec, Units,
+    Spec, TrainingSpec, Units, lenet,
 };
+use nn::volume::Volume;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -31,6 +33,15 @@ pub enum Source {
     },
 }
 
+/// What is between inputs and outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Dense layers of these widths with ReLU.
+    Dense(Vec<usize>),
+    /// [`lenet`], for images of digits.
+    Lenet,
+}
+
 /// Everything that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -42,8 +53,8 @@ pub struct Settings {
     pub test_every: usize,
     /// Train on so many rows at most.
     pub rows: Option<usize>,
-    /// Units of the hidden layers.
-    pub hidden: Vec<usize>,
+    /// What is between inputs and outputs.
+    pub network: Network,
     /// Passes over all rows.
     pub epochs: usize,
     /// Rows of a batch.
@@ -78,8 +89,7 @@ impl Settings {
     }
 
     fn spec(&self, schema: &Schema, seed: u64) -> Spec {
-        let hidden = self.hidden.iter().map(|&units| LayerSpec::Dense(Units::Count(units)));
-        let layers = hidden.flat_map(|dense| [dense, LayerSpec::Relu]);
+        let (input, layers) = self.network.layers();
         let loss = match schema.label() {
             Label::Class(_) => Loss::SoftmaxCrossEntropy,
             Label::Number(_) => Loss::MeanSquared,
@@ -89,10 +99,7 @@ impl Settings {
             Source::Wine | Source::Csv { .. } => Scaling::Standardise,
         };
         Spec {
-            model: ModelSpec {
-                layers: layers.chain([LayerSpec::Dense(Units::Outputs)]).collect(),
-                loss,
-            },
+            model: ModelSpec { input, layers, loss },
             training: TrainingSpec {
                 epochs: self.epochs,
                 batch: self.batch,
@@ -107,11 +114,30 @@ impl Settings {
         }
     }
 
-    /// The widths of the network from inputs to outputs, for people.
+    /// The network from inputs to outputs, for people.
     pub fn network(&self, schema: &Schema) -> String {
-        let ends = [schema.feature_columns(), schema.label_columns()];
-        let widths = ends[..1].iter().chain(&self.hidden).chain(&ends[1..]);
-        widths.map(usize::to_string).collect::<Vec<_>>().join("-")
+        match &self.network {
+            Network::Lenet => "lenet".into(),
+            Network::Dense(hidden) => {
+                let ends = [schema.feature_columns(), schema.label_columns()];
+                let widths = ends[..1].iter().chain(hidden).chain(&ends[1..]);
+                widths.map(usize::to_string).collect::<Vec<_>>().join("-")
+            }
+        }
+    }
+}
+
+impl Network {
+    /// The layers, and what a row is where they need to know.
+    fn layers(&self) -> (Option<Volume>, Vec<LayerSpec>) {
+        match self {
+            Network::Lenet => (Some(mnist::IMAGE), lenet()),
+            Network::Dense(hidden) => {
+                let hidden = hidden.iter().map(|&units| LayerSpec::Dense(Units::Count(units)));
+                let layers = hidden.flat_map(|dense| [dense, LayerSpec::Relu]);
+                (None, layers.chain([LayerSpec::Dense(Units::Outputs)]).collect())
+            }
+        }
     }
 }
 

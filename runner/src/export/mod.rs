@@ -23,12 +23,27 @@ pub enum ExportError {
         /// The layer, from 0.
         layer: usize,
     },
+    /// The graph has no images.
+    #[error("layer {layer} works on images, which are not written as ONNX yet")]
+    Images {
+        /// The layer, from 0.
+        layer: usize,
+    },
     /// The weights do not fit the layers.
     #[error("the weights do not fit the layers of the network: {0}")]
     Misfit(String),
 }
 
-impl Explain for ExportError {}
+impl Explain for ExportError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            ExportError::Images { .. } => {
+                Some("use --format safetensors, which PyTorch loads".into())
+            }
+            _ => None,
+        }
+    }
+}
 
 /// A format that a model can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -135,9 +135,9 @@ impl Graph {
     fn layers(&mut self, input: String, model: &ReleasedModel) -> Result<String, ExportError> {
         let mut parameters = model.model.parameters();
         let mut value = input;
-        for (index, shape) in model.model.layers().into_iter().enumerate() {
+        for (index, shape) in model.model.layers().iter().enumerate() {
             let name = format!("{index}.output");
-            value = match shape {
+            value = match *shape {
                 LayerShape::Dense { inputs, outputs } => {
                     let of_layer = parameters
                         .next()
@@ -152,7 +152,17 @@ impl Graph {
                     self.node("Gemm", &[&value, &weights, &bias], &name, vec![int("transB", 1)])
                 }
                 LayerShape::Relu => self.node("Relu", &[&value], &name, vec![]),
+                LayerShape::LeakyRelu(slope) => {
+                    let alpha = float("alpha", slope as f32);
+                    self.node("LeakyRelu", &[&value], &name, vec![alpha])
+                }
                 LayerShape::Sigmoid => self.node("Sigmoid", &[&value], &name, vec![]),
+                LayerShape::Tanh => self.node("Tanh", &[&value], &name, vec![]),
+                // Nothing happens there when a model predicts.
+                LayerShape::Flatten | LayerShape::Dropout(_) => value,
+                LayerShape::Conv { .. } | LayerShape::MaxPool(_) | LayerShape::AvgPool(_) => {
+                    return Err(ExportError::Images { layer: index });
+                }
             };
         }
         Ok(value)
@@ -191,6 +201,15 @@ impl Graph {
         self.output("class", DataType::Int64, &[]);
         self.output(name, DataType::Float, &[classes.map_or(0, <[String]>::len)]);
         Ok(())
+    }
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(AttributeType::Float as i32),
+        f: Some(value),
+        ..AttributeProto::default()
     }
 }
 

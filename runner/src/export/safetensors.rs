@@ -12,16 +12,18 @@ use std::collections::HashMap;
 /// When a weight has no 32-bit float.
 pub fn safetensors(model: &ReleasedModel) -> Result<Vec<u8>, ExportError> {
     let misfit = |reason: &dyn std::fmt::Display| ExportError::Misfit(reason.to_string());
-    let shapes = tensors(&model.model.layers());
+    let shapes = tensors(model.model.layers());
     let values = model.model.parameters().flat_map(|p| [p.weights, p.bias]);
     let bytes: Vec<Vec<u8>> = values
+        .zip(&shapes)
         .enumerate()
-        .map(|(at, values)| {
-            Ok(narrow(at / 2, values)?.iter().flat_map(|x| x.to_le_bytes()).collect())
+        .map(|(at, (values, shape))| {
+            let values = narrow(at / 2, values)?;
+            Ok(shape.file_order().into_iter().flat_map(|at| values[at].to_le_bytes()).collect())
         })
         .collect::<Result<_, ExportError>>()?;
     if bytes.len() != shapes.len() {
-        return Err(misfit(&"there are more or fewer of them"));
+        return Err(misfit(&"there are fewer of them"));
     }
     let mut views = Vec::with_capacity(shapes.len());
     for (tensor, data) in shapes.iter().zip(&bytes) {

@@ -238,8 +238,10 @@ fn encode_weights(
 ) -> Result<Vec<u8>, ReleasedError> {
     let wrong = |e: safetensors::SafeTensorError| ReleasedError::Tensors(e.to_string());
     let (_, shapes) = network(terms, schema)?;
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|t| t.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
+    let in_file_order = |(shape, values): (&TensorShape, &Vec<f64>)| -> Vec<u8> {
+        shape.file_order().into_iter().flat_map(|at| values[at].to_le_bytes()).collect()
+    };
+    let bytes: Vec<Vec<u8>> = shapes.iter().zip(tensors).map(in_file_order).collect();
     let mut views = Vec::with_capacity(shapes.len());
     for (shape, data) in shapes.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F64, shape.file_shape(), data).map_err(wrong)?;
@@ -263,10 +265,13 @@ pub fn decode_weights(shapes: &[TensorShape], file: &[u8]) -> Result<Vec<Vec<f64
         if !known || view.shape() != shape.file_shape() {
             return Err(format!("tensor {} has another type or shape", shape.name));
         }
-        Ok(match view.dtype() {
+        let in_file: Vec<f64> = match view.dtype() {
             Dtype::F32 => floats(view.data(), |bytes| f32::from_le_bytes(bytes).into()),
             _ => floats(view.data(), f64::from_le_bytes),
-        })
+        };
+        let mut values = vec![0.0; in_file.len()];
+        shape.file_order().into_iter().zip(in_file).for_each(|(at, value)| values[at] = value);
+        Ok(values)
     };
     shapes.iter().map(tensor).collect()
 }

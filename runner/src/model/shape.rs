@@ -3,6 +3,7 @@
 use crate::schema::{Label, Schema};
 use nn::blueprint::{Blueprint, Column, DataShape, LayerShape, Target};
 use nn::spec::{Spec, SpecError};
+use nn::volume::Volume;
 
 /// The shape of training data that follow a schema.
 pub fn data_shape(schema: &Schema, rows: usize) -> DataShape {
@@ -36,31 +37,108 @@ pub struct TensorShape {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
+    /// How it stands in a file.
+    pub layout: Layout,
+}
+
+/// How a tensor stands in a file, where it should be as other frameworks expect it: they have
+/// the channels of an image one after the other, not side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As it is.
+    Matrix,
+    /// One row: a vector.
+    Vector,
+    /// Each row is a window of an image: a kernel.
+    Kernel(Volume),
+    /// Each row has a number for each of an image: a row all the same.
+    Flattened(Volume),
 }
 
 impl TensorShape {
-    /// The shape in a file: a bias is a vector, as other frameworks expect.
+    /// The shape in a file.
     pub fn file_shape(&self) -> Vec<usize> {
-        match self.rows {
-            1 if self.name.ends_with(".bias") => vec![self.columns],
-            _ => vec![self.rows, self.columns],
+        match self.layout {
+            Layout::Matrix | Layout::Flattened(_) => vec![self.rows, self.columns],
+            Layout::Vector => vec![self.columns],
+            Layout::Kernel(Volume { height, width, channels }) => {
+                vec![self.rows, channels, height, width]
+            }
         }
+    }
+
+    /// For each element in a file, which of the tensor it is.
+    pub fn file_order(&self) -> Vec<usize> {
+        let columns: Vec<usize> = match self.layout {
+            Layout::Matrix | Layout::Vector => (0..self.columns).collect(),
+            Layout::Kernel(image) | Layout::Flattened(image) => {
+                let pixels = image.height * image.width;
+                let of_channel = |channel| (0..pixels).map(move |at| at * image.channels + channel);
+                (0..image.channels).flat_map(of_channel).collect()
+            }
+        };
+        let of_row = |row: usize| columns.iter().map(move |column| row * self.columns + column);
+        (0..self.rows).flat_map(of_row).collect()
     }
 }
 
 /// The tensors of a network: weight and bias of each layer that has some.
 pub fn tensors(layers: &[LayerShape]) -> Vec<TensorShape> {
     let mut tensors = Vec::new();
+    // The image that enters a layer, where convolutions and pools made one.
+    let mut image: Option<Volume> = None;
     for (index, layer) in layers.iter().enumerate() {
-        if let LayerShape::Dense { inputs, outputs } = *layer {
-            let tensor = |part, rows, columns| TensorShape {
-                name: format!("{index}.{part}"),
-                rows,
-                columns,
-            };
-            tensors.push(tensor("weight", outputs, inputs));
-            tensors.push(tensor("bias", 1, outputs));
+        let layout = match layer {
+            LayerShape::Conv { windows, .. } => {
+                let [height, width] = windows.kernel;
+                Layout::Kernel(Volume { height, width, ..windows.input })
+            }
+            _ => image.map_or(Layout::Matrix, Layout::Flattened),
+        };
+        if let Some([rows, columns]) = layer.weights() {
+            let weight = TensorShape { name: format!("{index}.weight"), rows, columns, layout };
+            let name = format!("{index}.bias");
+            let bias = TensorShape { name, rows: 1, columns: rows, layout: Layout::Vector };
+            tensors.extend([weight, bias]);
+        }
+        match layer {
+            LayerShape::Dense { .. } => image = None,
+            LayerShape::Conv { windows, filters } => image = Some(windows.output(*filters)),
+            LayerShape::MaxPool(windows) | LayerShape::AvgPool(windows) => {
+                image = Some(windows.output(windows.input.channels));
+            }
+            _ => {}
         }
     }
     tensors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::volume::Windows;
+
+    #[test]
+    fn files_have_channels_one_after_the_other() {
+        let input = Volume { height: 3, width: 3, channels: 2 };
+        let windows = Windows { input, kernel: [2, 2], stride: 1, padding: 0 };
+        let layers = [
+            LayerShape::Conv { windows, filters: 2 },
+            LayerShape::Relu,
+            LayerShape::Dense { inputs: 8, outputs: 1 },
+            LayerShape::Dense { inputs: 1, outputs: 3 },
+        ];
+        let tensors = tensors(&layers);
+        let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias", "3.weight", "3.bias"]);
+        let shapes: Vec<Vec<usize>> = tensors.iter().map(TensorShape::file_shape).collect();
+        assert_eq!(shapes[0], [2, 2, 2, 2]);
+        assert_eq!(shapes[1..], [vec![2], vec![1, 8], vec![1], vec![3, 1], vec![3]]);
+        // Four pixels of two channels; of the second filter the same.
+        let order = [0, 2, 4, 6, 1, 3, 5, 7];
+        assert_eq!(tensors[0].file_order()[..8], order);
+        assert_eq!(tensors[0].file_order()[8..], order.map(|at| at + 8));
+        assert_eq!(tensors[2].file_order(), order);
+        assert_eq!(tensors[4].file_order(), [0, 1, 2]);
+    }
 }
