@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::net::Traffic;
+use crate::net::clock::thread_time;
 use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
@@ -13,6 +14,7 @@ use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// The context of one protocol step at one party.
 ///
@@ -32,6 +34,8 @@ pub(crate) struct SessionState<S: Security> {
     pub(crate) triples: RefCell<Option<Box<dyn TripleSource>>>,
     pub(crate) outbox: RefCell<Vec<Posted>>,
     pub(crate) traffic: Cell<Traffic>,
+    /// Whether steps note when they post their messages.
+    pub(crate) timed: bool,
 }
 
 /// What a step sends to and expects from its neighbours; empty means no message.
@@ -62,6 +66,8 @@ pub(crate) struct Posted {
     pub(crate) message: Message,
     pub(crate) answer: Rc<RefCell<Option<Received>>>,
     pub(crate) waker: Waker,
+    /// Processor time of the thread when it was posted, in a session that is recorded.
+    pub(crate) at: Option<Duration>,
 }
 
 impl<S: Security> Ctx<S> {
@@ -179,6 +185,7 @@ impl<S: Security> Ctx<S> {
                     message,
                     answer: answer.clone(),
                     waker: task.waker().clone(),
+                    at: self.session.timed.then(thread_time),
                 });
             }
             Poll::Pending

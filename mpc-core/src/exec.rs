@@ -13,6 +13,7 @@ use crate::net::{Round, RoundTag, Traffic, Transport};
 use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::security::{Recorder, Security};
+use crate::timeline::{Timeline, Watch};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -37,6 +38,8 @@ struct Rounds<'a> {
     transcript: Sha256,
     /// Where a session that fails leaves how far it came.
     trace: Option<&'a Cell<Option<Outcome>>>,
+    /// Where each round is noted, for measurements.
+    timeline: Option<&'a RefCell<Timeline>>,
 }
 
 /// What a session leaves behind beside its result.
@@ -53,13 +56,20 @@ impl<'a> Session<'a> {
     pub fn new(transport: &'a mut dyn Transport, prss: Prss, rounds_done: u64) -> Session<'a> {
         let transcript = Sha256::new_with_prefix(transport.session().0);
         let count = rounds_done;
-        let rounds = Rounds { transport, count, cancel: Arc::default(), transcript, trace: None };
+        let (cancel, trace, timeline) = (Arc::default(), None, None);
+        let rounds = Rounds { transport, count, cancel, transcript, trace, timeline };
         Session { prss, rounds }
     }
 
     /// Notes in `trace` how far the session came, should it fail.
     pub fn trace_in(mut self, trace: &'a Cell<Option<Outcome>>) -> Session<'a> {
         self.rounds.trace = Some(trace);
+        self
+    }
+
+    /// Notes each round in `timeline`.
+    pub fn record_in(mut self, timeline: &'a RefCell<Timeline>) -> Session<'a> {
+        self.rounds.timeline = Some(timeline);
         self
     }
 
@@ -89,6 +99,7 @@ impl<'a> Session<'a> {
             triples: RefCell::default(),
             outbox: RefCell::default(),
             traffic: Cell::new(rounds.transport.traffic()),
+            timed: rounds.timeline.is_some(),
         });
         let program = program(Ctx::<S>::new(state.clone()));
         let result = drive(program, &state, &mut rounds).and_then(|value| {
@@ -116,11 +127,16 @@ fn drive<S: Security, T>(
     let mut program = pin!(program);
     let mut task = Context::from_waker(Waker::noop());
     loop {
+        let watch = rounds.timeline.map(|timeline| Watch::begin(timeline, rounds.transport));
         if let Poll::Ready(result) = program.as_mut().poll(&mut task) {
             return result;
         }
         let posted = std::mem::take(&mut *state.outbox.borrow_mut());
+        let watch = watch.map(|watch| watch.sending(&posted, rounds.transport));
         rounds.complete(posted)?;
+        if let Some(watch) = watch {
+            watch.over(rounds.count - 1, rounds.transport);
+        }
         state.traffic.set(rounds.transport.traffic());
     }
 }

@@ -14,4 +14,5 @@ pub mod security;
 pub mod share;
 pub mod step;
 pub mod testing;
+pub mod timeline;
 pub mod triples;

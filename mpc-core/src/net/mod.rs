@@ -4,20 +4,24 @@
 //! and the exact number of bytes it expects of either, and gets them or a typed
 //! error within the deadline. A message exists where its length is not zero.
 
+pub mod clock;
 mod frame;
 mod framing;
 mod keys;
 mod local;
+mod shaped;
 pub mod tls;
 mod traffic;
 
 pub use frame::{FRAME_HEADER_BYTES, FrameHeader, MAX_PAYLOAD_BYTES, SessionId};
 pub use keys::{KEY_AGREEMENT_ROUNDS, Key, PairKeys, agree_keys};
 pub use local::{LocalTransport, TamperedMessage, local_network};
+pub use shaped::{LinkSpec, PRESETS as LINK_PRESETS, ParseLinkError, Shaped};
 pub use traffic::Traffic;
 
 use crate::error::Result;
 use crate::party::PartyId;
+use std::time::Duration;
 
 /// What one party sends and receives in one round.
 pub struct Round<'a> {
@@ -62,4 +66,31 @@ pub trait Transport: Send {
 
     /// What has been sent and received so far.
     fn traffic(&self) -> Traffic;
+
+    /// The time, for whoever measures: the same clock at all parties that can be compared.
+    fn now(&self) -> Duration {
+        clock::wall_time()
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn party(&self) -> PartyId {
+        (**self).party()
+    }
+
+    fn session(&self) -> SessionId {
+        (**self).session()
+    }
+
+    fn exchange(&mut self, tag: RoundTag<'_>, round: Round<'_>) -> Result<()> {
+        (**self).exchange(tag, round)
+    }
+
+    fn traffic(&self) -> Traffic {
+        (**self).traffic()
+    }
+
+    fn now(&self) -> Duration {
+        (**self).now()
+    }
 }

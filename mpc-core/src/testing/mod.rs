@@ -11,7 +11,7 @@ pub use lying::{Liar, Lie, Lying};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::exec::{Outcome, Session};
-use crate::net::{LocalTransport, SessionId, Transport, local_network};
+use crate::net::{SessionId, Transport, local_network};
 use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::ring::Ring;
@@ -58,7 +58,7 @@ where
 /// Runs one program at three parties over a given network, for instance one that
 /// tampers with messages, and returns what became of each.
 pub fn run3_on<S, T, F>(
-    network: [LocalTransport; 3],
+    network: [impl Transport; 3],
     seed: u64,
     program: impl Fn(Ctx<S>) -> F + Sync,
 ) -> [Result<(T, Outcome)>; 3]
