@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 /// What decides how a party computes, relative to the workspace.
@@ -27,7 +28,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let digest: String =
         digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     println!("cargo:rustc-env=TERCET_SOURCE_DIGEST={digest}");
+    if let Some(commit) = commit(&workspace) {
+        println!("cargo:rustc-env=TERCET_COMMIT={commit}");
+    }
     Ok(())
+}
+
+/// The commit that is checked out, if there is one. It is for people: the digest is exact, the
+/// commit is that of the last time the sources changed, and may lack changes on top of it.
+fn commit(workspace: &Path) -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git.current_dir(workspace).args(["rev-parse", "--short=12", "HEAD"]).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 /// All files below a path, as paths relative to the workspace.

@@ -33,6 +33,16 @@ pub enum Scope {
     Features,
 }
 
+/// Rows that are checked in one go.
+pub fn rows_at_a_time(shape: &DataShape, scope: Scope) -> usize {
+    let checked = match scope {
+        Scope::Labels => shape.target.columns(),
+        Scope::All => shape.target.columns() + shape.columns.len(),
+        Scope::Features => shape.columns.len(),
+    };
+    (BLOCK / checked.max(1)).max(1)
+}
+
 /// For each data set whether it breaks a rule; `rows` are the lengths of the data sets, in
 /// their order.
 ///
@@ -68,11 +78,7 @@ pub async fn broken_rules<S: Security>(
             return Err(Error::Shape { op: "check of the inputs", left, right });
         }
     }
-    let checked = match scope {
-        Scope::Labels => labels,
-        Scope::All | Scope::Features => labels + shape.columns.len(),
-    };
-    let rows_at_a_time = (BLOCK / checked.max(1)).max(1);
+    let rows_at_a_time = rows_at_a_time(shape, scope);
     let mut sound = Vec::with_capacity(rows.len());
     let mut start = 0;
     for len in rows {

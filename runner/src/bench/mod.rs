@@ -1,19 +1,41 @@
-//! What protocols and training cost: rounds, bytes and time, between three processes over
-//! mutual TLS on this machine.
+//! What protocols and training cost: rounds, bytes and time.
 //!
-//! The links, keys and protocols are those of a session of real nodes; what is left out is
-//! what surrounds it: share files, receipts, the database. The data are made up, and so is
-//! their sharing, which all three processes draw from the same public seed.
+//! Three processes compute over mutual TLS on this machine, with links as they are or as
+//! slow as they are asked to be; or three threads of this process on simulated clocks. The
+//! links, keys and protocols are those of a session of real nodes; what is left out is what
+//! surrounds it: share files, receipts, the database. The data are made up, and so is their
+//! sharing, which all three parties draw from the same public seed.
 
 mod calibration;
+mod clocks;
+pub mod compare;
+mod environment;
+pub mod figures;
+pub mod forecast;
+mod in_process;
+mod made_up;
 mod measure;
+mod ops;
 mod party;
 mod plan;
-mod report;
+mod rehearsal;
+pub mod report;
+mod session;
+mod steps;
+mod summary;
+pub mod tables;
+mod trace;
+mod training;
 mod trio;
 
 pub use calibration::gmac_per_second;
-pub use party::{PartyResult, run_party};
-pub use plan::{Net, Op, Plan, Task};
-pub use report::{Summary, render};
+pub use clocks::{ClockKind, Sample};
+pub use environment::Environment;
+pub use in_process::measure_in_process;
+pub use party::run_party;
+pub use plan::{Net, Op, Plan, Protocol, Setting, Task};
+pub use session::PartyResult;
+pub use steps::StepCost;
+pub use summary::{Offline, Summary};
+pub use trace::{Bar, trace};
 pub use trio::measure;

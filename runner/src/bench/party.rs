@@ -1,22 +1,18 @@
 //! One of the three processes of a measurement.
 
-use super::measure::{Sample, repeat};
 use super::plan::Plan;
+use super::session::{compute, reports};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::identity::{Identity, Role, Validity};
-use crate::job::Security;
-use crate::memory::peak_rss_bytes;
 use crate::output::Output;
-use getrandom::SysRng;
-use mpc_core::exec::Session;
+use mpc_core::net::clock::Clock;
 use mpc_core::net::tls::{
     Fingerprint, TlsIdentity, TlsStream, TlsTransport, accept, client_config, connect,
     server_config,
 };
-use mpc_core::net::{KEY_AGREEMENT_ROUNDS, SessionId, agree_keys};
+use mpc_core::net::{SessionId, Shaped, Transport};
 use mpc_core::party::PartyId;
-use mpc_core::prss::Prss;
-use mpc_core::security::{Malicious, SemiHonest};
+use mpc_core::ring::gemm::set_threads;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fmt::Display;
@@ -50,17 +46,6 @@ pub struct Briefing {
     pub plan: Plan,
 }
 
-/// What a party measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PartyResult {
-    /// One for each repetition.
-    pub samples: Vec<Sample>,
-    /// Largest resident memory, start and made-up data included.
-    pub peak_rss_bytes: u64,
-    /// The process.
-    pub pid: u32,
-}
-
 /// Introduces itself on standard output, is briefed on standard input, and measures.
 ///
 /// # Errors
@@ -83,26 +68,23 @@ pub fn run_party(party: PartyId, out: Output) -> Result<(), Failure> {
     end_with_standard_input()?;
 
     let [prev, next] = links(party, &identity, &listener, &briefing)?;
-    let mut transport = TlsTransport::new(party, briefing.session, PATIENCE, prev, next)
+    let transport = TlsTransport::new(party, briefing.session, PATIENCE, prev, next)
         .map_err(failed("use the links"))?;
-    let keys =
-        agree_keys(&mut transport, &[0; 32], &mut SysRng).map_err(failed("agree on keys"))?;
-    let prss = Prss::new(keys.with_prev.as_bytes(), keys.with_next.as_bytes());
-    drop(keys);
-    let session = Session::new(&mut transport, prss, KEY_AGREEMENT_ROUNDS);
     let plan = &briefing.plan;
+    set_threads(plan.setting.threads);
+    let mut transport: Box<dyn Transport> = match plan.setting.link {
+        None => Box::new(transport),
+        Some(link) => {
+            let seed = plan.setting.seed.unwrap_or_default();
+            Box::new(Shaped::new(transport, link, Clock::Wall, seed))
+        }
+    };
     let done = |repetitions| {
-        if party == PartyId::P0 {
+        if reports(party) {
             out.event(&json!({ "event": "progress", "repetitions": repetitions }));
         }
     };
-    let samples = match plan.security {
-        Security::SemiHonest => session.run::<SemiHonest, _, _>(|ctx| repeat(ctx, plan, done)),
-        Security::Malicious => session.run::<Malicious, _, _>(|ctx| repeat(ctx, plan, done)),
-    };
-    let (samples, _) = samples.map_err(failed("compute"))?;
-    let pid = std::process::id();
-    let result = PartyResult { samples, peak_rss_bytes: peak_rss_bytes(), pid };
+    let result = compute(&mut *transport, plan, done).map_err(failed("compute"))?;
     out.result(&result, || format!("{party} is done"));
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! What is to be measured.
 
+use super::clocks::ClockKind;
 use crate::job::{Multiplication, Security};
+use mpc_core::net::LinkSpec;
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
+use nn::infer::Answer;
 use nn::loss::Loss;
 use nn::spec::{
     FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserKind, PrecisionSpec, RowOrder, Scaling,
@@ -32,6 +35,26 @@ pub struct Plan {
     pub warm_up: usize,
     /// Repetitions that are counted.
     pub repetitions: usize,
+    /// Under which conditions.
+    pub setting: Setting,
+}
+
+/// The conditions of a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The links between the parties; as fast as this machine can without.
+    pub link: Option<LinkSpec>,
+    /// What time is read off: by another clock than the wall's, the parties are threads of
+    /// one process.
+    pub clock: ClockKind,
+    /// Makes everything random repeatable.
+    pub seed: Option<u64>,
+    /// Threads that a matrix product of a party may use.
+    pub threads: usize,
+    /// Whether rounds are recorded, for figures by step and traces.
+    pub record: bool,
+    /// How many names of a step's path tell it from others in figures by step.
+    pub depth: usize,
 }
 
 /// What is repeated.
@@ -45,6 +68,13 @@ pub enum Task {
         /// Elements, or rows where [`Op::unit`] says so.
         n: usize,
     },
+    /// One building block of protocols on `n` elements.
+    Protocol {
+        /// The building block.
+        protocol: Protocol,
+        /// Elements, or what [`Protocol::unit`] says.
+        n: usize,
+    },
     /// One iteration of training.
     Train {
         /// The network.
@@ -54,6 +84,21 @@ pub enum Task {
         batch: usize,
         /// How it multiplies; triples are made before what is measured.
         multiplication: Multiplication,
+    },
+    /// A prediction on shares, with a model that stays shared.
+    Infer {
+        /// The network.
+        #[serde(flatten)]
+        net: Net,
+        /// Rows that are predicted together.
+        batch: usize,
+        /// What is answered for each row.
+        answer: Answer,
+    },
+    /// One round in which every party sends so many bytes to both others.
+    Link {
+        /// Bytes of a message.
+        bytes: usize,
     },
 }
 
@@ -150,6 +195,41 @@ pub enum Op {
     Sigmoid,
 }
 
+/// Protocols of the literature that the others are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Products of words, re-shared
+    Product,
+    /// Conjunctions of words of 64 bits
+    And,
+    /// Bits to words
+    Inject,
+    /// Opening of words to all parties
+    Open,
+    /// Words that one party knows, shared
+    Input,
+    /// Largest of ten numbers in each row
+    Max,
+    /// e^-x
+    Exp,
+    /// 1/x for x from 1 to 10
+    Reciprocal,
+    /// 1/sqrt(x)
+    InvSqrt,
+}
+
+impl Protocol {
+    /// What `n` counts.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Protocol::Max => "rows",
+            Protocol::And => "words",
+            _ => "elements",
+        }
+    }
+}
+
 impl Op {
     /// What `n` counts.
     pub fn unit(self) -> &'static str {
@@ -194,5 +274,19 @@ impl Task {
         let rows = batch.saturating_mul(BATCHES);
         let columns = vec![Column::Bounded; inputs];
         Blueprint::new(spec, DataShape { rows, columns, target: Target::Classes(classes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_widths_from_inputs_to_classes() {
+        assert_eq!("mlp:784-128-10".parse(), Ok(Net::Widths(vec![784, 128, 10])));
+        assert_eq!("lenet".parse::<Net>().map(|net| net.to_string()), Ok("lenet".into()));
+        for wrong in ["mlp:784", "mlp:784-0-10", "784-10", "mlp:", "mlp:a-b", "cnn:1-2"] {
+            assert!(wrong.parse::<Net>().unwrap_err().contains("is not a network"), "{wrong}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The process that measures: it starts the three parties and gathers their figures.
 
-use super::party::{Briefing, Introduction, PartyResult};
+use super::party::{Briefing, Introduction};
 use super::plan::Plan;
+use super::session::{PartyResult, seeded_session};
 use crate::failure::Failure;
 use crate::processes::{Process, Processes};
 use crate::session::fresh_id;
@@ -28,7 +29,10 @@ pub async fn measure(plan: &Plan, mut done: impl FnMut(u64)) -> Result<[PartyRes
     let introductions: [Introduction; 3] = introductions
         .try_into()
         .map_err(|_| Failure::new("not every process introduced itself"))?;
-    let session = fresh_id().map_err(Failure::new)?;
+    let session = match plan.setting.seed {
+        Some(seed) => seeded_session(seed),
+        None => fresh_id().map_err(Failure::new)?,
+    };
     let briefing = Briefing { parties: introductions, session, plan: plan.clone() };
     for party in &mut parties {
         party.tell(&briefing).await?;

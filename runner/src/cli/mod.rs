@@ -6,6 +6,7 @@ mod demo;
 mod evaluate;
 mod export;
 mod following;
+mod forecast;
 mod import;
 mod init;
 mod inspect;
@@ -65,6 +66,7 @@ enum Command {
     VerifyEvidence(verify_evidence::Args),
     Preprocess(preprocess::Args),
     Train(train::Args),
+    Forecast(forecast::Args),
     Model(model::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
@@ -89,6 +91,7 @@ impl Command {
             Command::VerifyEvidence(args) => verify_evidence::run(args, out),
             Command::Preprocess(args) => preprocess::run(args, out),
             Command::Train(args) => train::run(args, out),
+            Command::Forecast(args) => forecast::run(args, out),
             Command::Model(args) => model::run(args, out),
             Command::Evaluate(args) => evaluate::run(args, out),
             Command::Predict(args) => predict::run(args, out),

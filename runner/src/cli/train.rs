@@ -3,13 +3,18 @@
 use super::following::follow;
 use super::participant::ParticipantArgs;
 use super::training_bar::TrainingBar;
+use crate::bench::figures::bytes;
+use crate::bench::forecast::Forecast;
+use crate::bench::tables::ratio;
+use crate::evaluation::table;
 use crate::failure::Failure;
+use crate::files;
 use crate::job::Job;
 use crate::output::Output;
 use crate::session::{self, TrainEvent, TrainReport};
 use serde::Serialize;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Train a model on the members' shares.
 ///
@@ -43,6 +48,20 @@ pub struct Args {
     job: PathBuf,
     #[command(flatten)]
     participant: ParticipantArgs,
+    /// What `tercet forecast --json` printed for the job: compared at the end.
+    #[arg(long, value_name = "FILE")]
+    forecast: Option<PathBuf>,
+    /// Refused: see `no_seed`.
+    #[arg(long, hide = true, value_parser = no_seed)]
+    seed: Option<String>,
+}
+
+/// Refuses `--seed`, which only measurements have, and says why.
+fn no_seed(_: &str) -> Result<String, String> {
+    Err("keys and shares of real data are never made from a seed: whoever knows it could open \
+         every share; start weights and the order of rows have a seed in the job file, \
+         `seed` in [training], and made-up data in `tercet bench --seed`"
+        .into())
 }
 
 /// The result of a training, as programs read it.
@@ -63,10 +82,12 @@ struct Summary {
     bytes_sent_per_party: [u64; 3],
     peak_rss_bytes: [u64; 3],
     pids: [u32; 3],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
 }
 
 impl Summary {
-    fn new(job: &Job, report: &TrainReport) -> Self {
+    fn new(job: &Job, report: &TrainReport, forecast: Option<Forecast>) -> Self {
         let [first, ..] = &report.parties;
         Summary {
             job: job.name().into(),
@@ -82,7 +103,33 @@ impl Summary {
             bytes_sent_per_party: report.parties.map(|party| party.traffic.bytes_sent),
             peak_rss_bytes: report.parties.map(|party| party.peak_rss_bytes),
             pids: report.parties.map(|party| party.pid),
+            forecast,
         }
+    }
+
+    /// The forecast beside what came.
+    fn compared(&self) -> Option<String> {
+        let forecast = self.forecast.as_ref()?;
+        let most = |bytes: [f64; 3]| bytes.into_iter().fold(0.0, f64::max);
+        let memory = self.peak_rss_bytes.into_iter().max().unwrap_or_default();
+        type Figure = (&'static str, f64, f64, fn(f64) -> String);
+        let figures: [Figure; 5] = [
+            ("iterations", forecast.iterations as f64, self.iterations as f64, |x| x.to_string()),
+            ("rounds", forecast.rounds, self.rounds as f64, |x| format!("{x:.0}")),
+            (
+                "sent by a party",
+                most(forecast.bytes_sent_per_party),
+                most(self.bytes_sent_per_party.map(|bytes| bytes as f64)),
+                bytes,
+            ),
+            ("time", forecast.seconds, self.seconds, |x| format!("{x:.1} s")),
+            ("memory of a party", forecast.peak_bytes as f64, memory as f64, bytes),
+        ];
+        let rows = figures.map(|(name, forecast, actual, text)| {
+            vec![name.to_owned(), text(forecast), text(actual), ratio(actual, forecast)]
+        });
+        let header = ["", "forecast", "actual", "ratio"].map(str::to_owned).to_vec();
+        Some(table(header, rows))
     }
 
     fn text(&self) -> String {
@@ -105,6 +152,9 @@ impl Summary {
                  rows.csv"
             );
         }
+        if let Some(table) = self.compared() {
+            text += &format!("\n{table}");
+        }
         text
     }
 }
@@ -116,13 +166,21 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         return Err(Failure::new(format!("{} is no member of the consortium", job.receiver()))
             .with_hint("name a member as `receiver` in the job"));
     }
+    let forecast = args.forecast.as_deref().map(read_forecast).transpose()?;
     let request = session::training(job.to_toml(), schema.to_toml())?;
     let bar = TrainingBar::new(out);
     let report = follow(&participation, &request, |event| show(event, &bar, out));
     bar.finish();
-    let summary = Summary::new(&job, &report?);
+    let summary = Summary::new(&job, &report?, forecast);
     out.result(&summary, || summary.text());
     Ok(())
+}
+
+fn read_forecast(path: &Path) -> Result<Forecast, Failure> {
+    serde_json::from_str(&files::read_text(path)?).map_err(|e| {
+        Failure::new(format!("{} is no forecast: {e}", path.display()))
+            .with_hint("make one with: tercet forecast job.toml --rows N --json > FILE")
+    })
 }
 
 fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
