@@ -9,8 +9,9 @@ pub use self::safetensors::safetensors;
 pub use onnx::onnx;
 
 use crate::failure::Explain;
-use crate::model::ReleasedModel;
+use crate::model::{ReleasedModel, TensorShape};
 use crate::schema::{Feature, FeatureKind, Schema};
+use ndarray::Array2;
 use serde_json::{Value, json};
 
 /// Why a model cannot be exported.
@@ -23,27 +24,12 @@ pub enum ExportError {
         /// The layer, from 0.
         layer: usize,
     },
-    /// The graph has no images.
-    #[error("layer {layer} works on images, which are not written as ONNX yet")]
-    Images {
-        /// The layer, from 0.
-        layer: usize,
-    },
     /// The weights do not fit the layers.
     #[error("the weights do not fit the layers of the network: {0}")]
     Misfit(String),
 }
 
-impl Explain for ExportError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            ExportError::Images { .. } => {
-                Some("use --format safetensors, which PyTorch loads".into())
-            }
-            _ => None,
-        }
-    }
-}
+impl Explain for ExportError {}
 
 /// A format that a model can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -134,4 +120,18 @@ fn narrow<'a>(
         if narrow.is_finite() { Ok(narrow) } else { Err(ExportError::TooLarge { layer }) }
     };
     values.into_iter().map(narrow).collect()
+}
+
+/// The weights of a tensor in 32 bits, as they stand in a file.
+fn in_file_order(
+    layer: usize,
+    shape: &TensorShape,
+    values: &Array2<f64>,
+) -> Result<Vec<f32>, ExportError> {
+    let order = shape.file_order();
+    if [shape.rows, shape.columns] != [values.nrows(), values.ncols()] {
+        return Err(ExportError::Misfit(format!("{} has another shape", shape.name)));
+    }
+    let columns = shape.columns;
+    narrow(layer, order.iter().map(|at| &values[(at / columns, at % columns)]))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! features (rows x F, 32-bit floats)
 //!   -> Sub min, Mul 2 / (max - min), Sub 1, Clip to [-1, 1]     the schema's mapping
-//!   -> Gemm, Relu, Sigmoid                                      the layers
+//!   -> Gemm, Conv, MaxPool, Relu and so on                      the layers
 //!   -> Softmax, or Sigmoid and its complement -> probabilities  (rows x classes)
 //!      ArgMax                                 -> class          (rows, 64-bit integers)
 //! ```
@@ -16,11 +16,12 @@ use super::onnx_proto::{
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, attribute_proto::AttributeType,
     tensor_proto::DataType, tensor_shape_proto, type_proto,
 };
-use super::{ExportError, metadata, narrow};
-use crate::model::ReleasedModel;
+use super::{ExportError, in_file_order, metadata, narrow};
+use crate::model::{ReleasedModel, tensors};
 use crate::schema::{FeatureKind, Label, Schema};
 use nn::blueprint::LayerShape;
 use nn::loss::Loss;
+use nn::volume::{Volume, Windows};
 use prost::Message;
 
 /// Version of the intermediate representation.
@@ -132,40 +133,73 @@ impl Graph {
     }
 
     /// The layers one after the other, named by their numbers.
+    ///
+    /// Here the channels of a pixel stand side by side, in ONNX one after the other. So an image
+    /// is turned where one is first needed, and stays so until a dense layer takes it as a row,
+    /// whose weights have the order of a file.
     fn layers(&mut self, input: String, model: &ReleasedModel) -> Result<String, ExportError> {
+        let layers = model.model.layers();
+        let mut shapes = tensors(layers).into_iter();
         let mut parameters = model.model.parameters();
-        let mut value = input;
-        for (index, shape) in model.model.layers().iter().enumerate() {
-            let name = format!("{index}.output");
-            value = match *shape {
-                LayerShape::Dense { inputs, outputs } => {
-                    let of_layer = parameters
-                        .next()
-                        .ok_or_else(|| ExportError::Misfit(format!("none for layer {index}")))?;
-                    let weights = self.constant(
-                        &format!("{index}.weight"),
-                        &[outputs, inputs],
-                        narrow(index, of_layer.weights)?,
-                    );
-                    let bias = narrow(index, of_layer.bias)?;
-                    let bias = self.constant(&format!("{index}.bias"), &[outputs], bias);
-                    self.node("Gemm", &[&value, &weights, &bias], &name, vec![int("transB", 1)])
+        let (mut value, mut is_image) = (input, false);
+        for (index, layer) in layers.iter().enumerate() {
+            let mut inputs = Vec::new();
+            if layer.weights().is_some() {
+                let missing = || ExportError::Misfit(format!("none for layer {index}"));
+                let of_layer = parameters.next().ok_or_else(missing)?;
+                for values in [of_layer.weights, of_layer.bias] {
+                    let shape = shapes.next().ok_or_else(missing)?;
+                    let words = in_file_order(index, &shape, values)?;
+                    inputs.push(self.constant(&shape.name, &shape.file_shape(), words));
                 }
-                LayerShape::Relu => self.node("Relu", &[&value], &name, vec![]),
-                LayerShape::LeakyRelu(slope) => {
-                    let alpha = float("alpha", slope as f32);
-                    self.node("LeakyRelu", &[&value], &name, vec![alpha])
+            }
+            if let (Some(image), false) = (input_image(layer), is_image) {
+                value = self.turned(&value, image, index);
+                is_image = true;
+            }
+            if is_image && matches!(layer, LayerShape::Dense { .. }) {
+                value = self.node("Flatten", &[&value], &format!("{index}.row"), vec![]);
+                is_image = false;
+            }
+            let (operator, attributes) = match layer {
+                LayerShape::Dense { .. } => ("Gemm", vec![int("transB", 1)]),
+                LayerShape::Conv { windows, .. } => ("Conv", sliding(windows)),
+                LayerShape::MaxPool(windows) => ("MaxPool", sliding(windows)),
+                LayerShape::AvgPool(windows) => {
+                    let mut attributes = sliding(windows);
+                    attributes.push(int("count_include_pad", 1));
+                    ("AveragePool", attributes)
                 }
-                LayerShape::Sigmoid => self.node("Sigmoid", &[&value], &name, vec![]),
-                LayerShape::Tanh => self.node("Tanh", &[&value], &name, vec![]),
-                // Nothing happens there when a model predicts.
-                LayerShape::Flatten | LayerShape::Dropout(_) => value,
-                LayerShape::Conv { .. } | LayerShape::MaxPool(_) | LayerShape::AvgPool(_) => {
-                    return Err(ExportError::Images { layer: index });
-                }
+                LayerShape::Relu => ("Relu", vec![]),
+                LayerShape::LeakyRelu(slope) => ("LeakyRelu", vec![float("alpha", *slope as f32)]),
+                LayerShape::Sigmoid => ("Sigmoid", vec![]),
+                LayerShape::Tanh => ("Tanh", vec![]),
+                LayerShape::Dropout(_) | LayerShape::Flatten => continue,
             };
+            let inputs: Vec<&str> =
+                std::iter::once(&value).chain(&inputs).map(String::as_str).collect();
+            value = self.node(operator, &inputs, &format!("{index}.output"), attributes);
+        }
+        if is_image {
+            value = self.node("Flatten", &[&value], "row", vec![]);
         }
         Ok(value)
+    }
+
+    /// A row of pixels as an image with its channels one after the other.
+    fn turned(&mut self, row: &str, image: Volume, layer: usize) -> String {
+        let sizes = [-1, image.height as i64, image.width as i64, image.channels as i64];
+        let name = format!("{layer}.sizes");
+        self.proto.initializer.push(TensorProto {
+            name: Some(name.clone()),
+            dims: vec![sizes.len() as i64],
+            data_type: Some(DataType::Int64 as i32),
+            raw_data: Some(sizes.iter().flat_map(|size| size.to_le_bytes()).collect()),
+            ..TensorProto::default()
+        });
+        let pixels = self.node("Reshape", &[row, &name], &format!("{layer}.pixels"), vec![]);
+        let turn = ints("perm", [0, 3, 1, 2]);
+        self.node("Transpose", &[&pixels], &format!("{layer}.image"), vec![turn])
     }
 
     /// What the outputs of the last layer mean.
@@ -201,6 +235,35 @@ impl Graph {
         self.output("class", DataType::Int64, &[]);
         self.output(name, DataType::Float, &[classes.map_or(0, <[String]>::len)]);
         Ok(())
+    }
+}
+
+/// The image that a layer needs, if it needs one.
+fn input_image(layer: &LayerShape) -> Option<Volume> {
+    match layer {
+        LayerShape::Conv { windows, .. }
+        | LayerShape::MaxPool(windows)
+        | LayerShape::AvgPool(windows) => Some(windows.input),
+        _ => None,
+    }
+}
+
+/// How windows slide over an image.
+fn sliding(windows: &Windows) -> Vec<AttributeProto> {
+    let Windows { kernel, stride, padding, .. } = *windows;
+    vec![
+        ints("kernel_shape", kernel.map(|side| side as i64)),
+        ints("strides", [stride as i64; 2]),
+        ints("pads", [padding as i64; 4]),
+    ]
+}
+
+fn ints<const N: usize>(name: &str, values: [i64; N]) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(AttributeType::Ints as i32),
+        ints: values.to_vec(),
+        ..AttributeProto::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The weights in 32 bits, as PyTorch loads them.
 
-use super::{ExportError, metadata, narrow};
+use super::{ExportError, in_file_order, metadata};
 use crate::model::{ReleasedModel, tensors};
 use ::safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
@@ -14,12 +14,12 @@ pub fn safetensors(model: &ReleasedModel) -> Result<Vec<u8>, ExportError> {
     let misfit = |reason: &dyn std::fmt::Display| ExportError::Misfit(reason.to_string());
     let shapes = tensors(model.model.layers());
     let values = model.model.parameters().flat_map(|p| [p.weights, p.bias]);
-    let bytes: Vec<Vec<u8>> = values
-        .zip(&shapes)
+    let bytes: Vec<Vec<u8>> = shapes
+        .iter()
+        .zip(values)
         .enumerate()
-        .map(|(at, (values, shape))| {
-            let values = narrow(at / 2, values)?;
-            Ok(shape.file_order().into_iter().flat_map(|at| values[at].to_le_bytes()).collect())
+        .map(|(at, (shape, values))| {
+            Ok(in_file_order(at / 2, shape, values)?.iter().flat_map(|x| x.to_le_bytes()).collect())
         })
         .collect::<Result<_, ExportError>>()?;
     if bytes.len() != shapes.len() {

@@ -182,3 +182,82 @@ fn other_losses_give_the_same_answers_too() {
         }
     }
 }
+
+/// A network of images with two channels: what stands side by side here and one after the
+/// other there is turned rightly.
+#[test]
+fn images_give_the_same_answers_in_other_programs() {
+    let play = Playground::new();
+    let consortium = Consortium::start(&play);
+    let pixels: Vec<String> = (0..5 * 5 * 2).map(|at| format!("p{at}")).collect();
+    let mut schema = String::from(
+        "version = 1\n[label]\nname = \"kind\"\nkind = \"class\"\nclasses = [\"a\", \"b\"]\n",
+    );
+    for pixel in &pixels {
+        schema +=
+            &format!("[[columns]]\nname = \"{pixel}\"\nkind = \"numeric\"\nmin = 0\nmax = 100\n");
+    }
+    let table = |rows: usize| {
+        let mut text = format!("{},kind\n", pixels.join(","));
+        for row in 0..rows {
+            let cells = (0..pixels.len()).map(|at| ((row * 31 + at * at * 7) % 101).to_string());
+            text += &format!("{},{}\n", cells.collect::<Vec<_>>().join(","), ["a", "b"][row % 2]);
+        }
+        text
+    };
+    let layers = "{ conv = 3, kernel = 2 }, \"relu\", { max-pool = 2 }, \
+                  \"flatten\", { dense = 6 }, \"tanh\", { dense = \"outputs\" }";
+    let job = job(2)
+        .replace(
+            "layers = [{ dense = 8 }, \"relu\", { dense = \"outputs\" }]",
+            &format!("input = [5, 5, 2]\nlayers = [{layers}]"),
+        )
+        .replace("rate = 0.5", "rate = 0.1");
+    play.write("schema.toml", schema);
+    play.write(
+        "job.toml",
+        format!("{job}\n[features]\nscaling = \"none\"\n[inference]\nanswer = \"probabilities\""),
+    );
+    play.write("rows.csv", table(20));
+    for ward in ["ward-a", "ward-b"] {
+        consortium.contribute(ward, &table(24));
+    }
+    consortium.approve("job.toml");
+    let trained = consortium.run_as("analyst", "train job.toml").succeeded();
+    consortium.run_as("analyst", "model fetch --job job.toml -o model").succeeded();
+    play.run("predict model --data rows.csv -o answers.csv").succeeded();
+    let columns = |file: &str| -> Vec<Vec<f64>> {
+        let text = play.read_text(file);
+        let of_row =
+            |line: &str| line.split(',').skip(52).map(|cell| cell.parse().unwrap()).collect();
+        text.lines().skip(1).map(of_row).collect()
+    };
+    let expected = columns("answers.csv");
+    let agree = |got: &[Vec<f64>], tolerance: f64| {
+        assert!(got.len() == 20 && got.iter().all(|row| row.len() == 2), "{got:?}");
+        for (a, b) in got.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((a - b).abs() < tolerance, "{a} for {b}");
+        }
+    };
+    let id = trained["kept"].as_str().unwrap();
+    let ask = |id: &str| format!("predict {id} --private --data rows.csv -o private.csv");
+    consortium.run_as("ward-a", &ask(id)).succeeded();
+    agree(&columns("private.csv"), 2e-3);
+
+    play.run("model export model --format safetensors -o weights.safetensors").succeeded();
+    let import = "model import weights.safetensors --job job.toml";
+    let imported = consortium.run_as("analyst", import).succeeded();
+    consortium.run_as("ward-a", &ask(imported["model"].as_str().unwrap())).succeeded();
+    agree(&columns("private.csv"), 2e-3);
+
+    play.run("model export model --format onnx").succeeded();
+    let script = "import csv, json, numpy, onnxruntime\n\
+                  rows = numpy.array([[float(r[f'p{at}']) for at in range(50)] \
+                  for r in csv.DictReader(open('rows.csv'))])\n\
+                  session = onnxruntime.InferenceSession('model.onnx')\n\
+                  said = session.run(None, {'features': rows.astype('float32')})\n\
+                  print(json.dumps(said[-1].tolist()))";
+    if let Some(said) = python(&play, &["numpy", "onnxruntime"], script) {
+        agree(&serde_json::from_str::<Vec<Vec<f64>>>(said.trim()).unwrap(), 1e-5);
+    }
+}
