@@ -1,7 +1,10 @@
 //! A specification together with the shape of the data: every size is known.
 
 use crate::loss::Loss;
-use crate::spec::{LayerSpec, MAX_UNITS, ModelSpec, Scaling, Spec, SpecError, Units, layer_key};
+use crate::spec::{
+    LayerSpec, MAX_UNITS, Metric, ModelSpec, Scaling, Spec, SpecError, Units, layer_key,
+};
+use crate::validation::MAX_AUC_ROWS;
 use crate::volume::{Volume, Windows};
 
 /// Most weights and biases of a network.
@@ -100,6 +103,14 @@ impl Blueprint {
     pub fn new(spec: Spec, data: DataShape) -> Result<Self, SpecError> {
         spec.validate()?;
         let outputs = outputs(spec.model.loss, data.target)?;
+        let weights = spec.training.class_weights.len();
+        if weights > 0 && data.target != Target::Classes(weights) {
+            let reason = format!(
+                "there are {weights} weights, but the label has {} classes",
+                data.target.columns()
+            );
+            return Err(SpecError::data("training.class_weights", reason));
+        }
         if data.rows == 0 {
             return Err(SpecError::data("training", "there is no row to train on"));
         }
@@ -120,7 +131,24 @@ impl Blueprint {
             let reason = format!("{parameters} weights are too many: at most {MAX_PARAMETERS}");
             return Err(SpecError::data("model.layers", reason));
         }
-        Ok(Blueprint { spec, data, layers })
+        let blueprint = Blueprint { spec, data, layers };
+        if let Some(validation) = &blueprint.spec.validation {
+            let auc = validation.metrics.contains(&Metric::Auc);
+            if auc && blueprint.data.target != Target::Classes(2) {
+                let reason = "\"auc\" needs a label of two classes";
+                return Err(SpecError::data("validation.metrics", reason));
+            }
+            let rows = blueprint.validation_rows();
+            if rows == 0 || blueprint.training_rows() == 0 {
+                let reason = "none of the rows is left to train on, or none to judge by";
+                return Err(SpecError::data("validation.fraction", reason));
+            }
+            if auc && rows > MAX_AUC_ROWS {
+                let reason = format!("\"auc\" takes at most {MAX_AUC_ROWS} rows, not {rows}");
+                return Err(SpecError::data("validation.fraction", reason));
+            }
+        }
+        Ok(blueprint)
     }
 
     /// The specification.
@@ -138,14 +166,25 @@ impl Blueprint {
         &self.layers
     }
 
+    /// Rows that are kept back to judge the model by.
+    pub fn validation_rows(&self) -> usize {
+        let fraction = self.spec.validation.as_ref().map_or(0.0, |spec| spec.fraction);
+        (self.data.rows as f64 * fraction).round() as usize
+    }
+
+    /// Rows that are trained on.
+    pub fn training_rows(&self) -> usize {
+        self.data.rows - self.validation_rows()
+    }
+
     /// Rows of a full batch.
     pub fn batch(&self) -> usize {
-        self.spec.training.batch.min(self.data.rows)
+        self.spec.training.batch.min(self.training_rows())
     }
 
     /// Batches of an epoch.
     pub fn batches(&self) -> usize {
-        self.data.rows.div_ceil(self.batch())
+        self.training_rows().div_ceil(self.batch())
     }
 }
 
@@ -188,9 +227,11 @@ fn outputs(loss: Loss, target: Target) -> Result<usize, SpecError> {
     match (loss, target) {
         (Loss::SoftmaxCrossEntropy, Target::Classes(classes)) if classes >= 2 => Ok(classes),
         (Loss::Logistic, Target::Classes(2)) => Ok(1),
-        (Loss::MeanSquared, Target::Numbers(columns)) if columns >= 1 => Ok(columns),
-        (Loss::MeanSquared, Target::Classes(_)) => {
-            misfit("\"mean-squared\" needs numbers as label, but the label is a class".into())
+        (Loss::MeanSquared | Loss::Huber(_), Target::Numbers(columns)) if columns >= 1 => {
+            Ok(columns)
+        }
+        (Loss::MeanSquared | Loss::Huber(_), Target::Classes(_)) => {
+            misfit(format!("\"{loss}\" needs numbers as label, but the label is a class"))
         }
         (loss, Target::Numbers(_)) => {
             misfit(format!("\"{loss}\" needs classes as label, but the label is a number"))

@@ -51,7 +51,7 @@ impl Answer {
     pub fn suits(self, loss: Loss) -> bool {
         match loss {
             Loss::SoftmaxCrossEntropy | Loss::Logistic => self != Answer::Numbers,
-            Loss::MeanSquared => self == Answer::Numbers,
+            Loss::MeanSquared | Loss::Huber(_) => self == Answer::Numbers,
         }
     }
 

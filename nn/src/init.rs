@@ -30,6 +30,7 @@ pub fn dense(
     let (weight_bound, bias_bound) = match initial {
         Initial::Uniform => (1.0 / (inputs as f64).sqrt(), 1.0 / (inputs as f64).sqrt()),
         Initial::GlorotUniform => ((6.0 / (inputs + outputs) as f64).sqrt(), 0.0),
+        Initial::HeUniform => ((6.0 / inputs as f64).sqrt(), 0.0),
         Initial::Zeros => (0.0, 0.0),
     };
     let weights = uniform(outputs, inputs, weight_bound);
@@ -58,6 +59,11 @@ mod tests {
         let (min, max) = spread(&glorot.weights);
         assert!((-0.2..-0.198).contains(&min) && (0.198..0.2).contains(&max));
         assert!(glorot.bias.iter().all(|&bias| bias == 0.0));
+
+        let he = dense(Initial::HeUniform, [100, 54], &seed, 0);
+        let (min, max) = spread(&he.weights);
+        assert!((-1.0 / 3.0..-0.33).contains(&min) && (0.33..1.0 / 3.0).contains(&max));
+        assert!(he.bias.iter().all(|&bias| bias == 0.0));
 
         let zeros = dense(Initial::Zeros, [3, 2], &seed, 0);
         assert!(zeros.weights.iter().chain(&zeros.bias).all(|&weight| weight == 0.0));

@@ -11,6 +11,8 @@
 //!   [`engine::Engine`];
 //! * [`model`] is what the receiver has and predicts with, [`metrics`] says how well;
 //! * [`infer`] predicts with a model that stays shared;
+//! * [`validation`] says how well it does on rows that stay secret;
+//! * [`range`] says how close a training comes to overflow;
 //! * [`twin`] trains the same in the clear, for comparison;
 //! * [`volume`] are images as rows, and windows over them;
 //! * [`triples`] says what triples a training needs.
@@ -55,10 +57,12 @@ pub mod network;
 pub mod optim;
 pub mod order;
 pub mod plan;
+pub mod range;
 pub mod scaling;
 pub mod seed;
 pub mod spec;
 pub mod train;
 pub mod triples;
 pub mod twin;
+pub mod validation;
 pub mod volume;

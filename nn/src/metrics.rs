@@ -27,6 +27,9 @@ pub struct Classification {
     pub f1: f64,
     /// Mean of `-log` of the probability given to the true class.
     pub log_loss: f64,
+    /// Area under the ROC curve, of two classes of which both occur.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
     /// `confusion[true class][predicted class]`, in rows.
     pub confusion: Vec<Vec<usize>>,
 }
@@ -63,9 +66,30 @@ impl Classification {
             recall: mean(|figures| figures.recall),
             f1: mean(|figures| figures.f1),
             log_loss: log_loss / rows,
+            auc: (classes == 2).then(|| auc(truth, &probabilities.column(1).to_vec())).flatten(),
             confusion,
         }
     }
+}
+
+/// The part of the pairs of a row of class 1 and one of class 0 in which the first has the
+/// higher score, equal scores counting half: the area under the ROC curve. None where a class
+/// does not occur.
+fn auc(truth: &[usize], scores: &[f64]) -> Option<f64> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_unstable_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let ones = truth.iter().filter(|&&class| class == 1).count();
+    let zeros = truth.len() - ones;
+    // The sum of the ranks of class 1, where equal scores share their mean rank.
+    let mut ranks = 0.0;
+    let mut below = 0;
+    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let of_one = tied.iter().filter(|&&row| truth[row] == 1).count();
+        ranks += of_one as f64 * (below as f64 + (tied.len() as f64 + 1.0) / 2.0);
+        below += tied.len();
+    }
+    let (ones, zeros) = (ones as f64, zeros as f64);
+    (ones > 0.0 && zeros > 0.0).then(|| (ranks - ones * (ones + 1.0) / 2.0) / (ones * zeros))
 }
 
 /// The figures of one class.
@@ -151,6 +175,16 @@ mod tests {
         close(figures.f1, (2.0 / 3.0 + 2.0 / 5.0 + 0.0) / 3.0);
         let logs = [0.5, 0.8, 0.2, 0.9, 0.3, 0.3].map(f64::ln);
         close(figures.log_loss, -logs.iter().sum::<f64>() / 6.0);
+    }
+
+    #[test]
+    fn the_area_under_the_curve_counts_pairs() {
+        // Of the pairs (1, 0): .9 > .1, .9 > .5, .5 > .1 and .5 = .5.
+        assert_eq!(auc(&[0, 1, 0, 1], &[0.1, 0.9, 0.5, 0.5]), Some(3.5 / 4.0));
+        assert_eq!(auc(&[1, 0], &[0.1, 0.9]), Some(0.0));
+        assert_eq!(auc(&[1, 1], &[0.1, 0.9]), None);
+        let figures = Classification::new(&[0, 1], &array![[0.8, 0.2], [0.4, 0.6]]);
+        assert_eq!(figures.auc, Some(1.0));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Model {
 
     /// Outputs of the network for each row: probabilities of the classes for softmax
     /// cross-entropy, the probability of class 1 for logistic loss, and numbers on the
-    /// label's mapped scale for mean squared loss.
+    /// label's mapped scale for the losses of regression.
     ///
     /// # Errors
     /// `Error::Shape` where rows are not as wide as the network.
@@ -83,7 +83,7 @@ impl Model {
                 outputs.rows_mut().into_iter().for_each(softmax_in_place);
             }
             Loss::Logistic => outputs.mapv_inplace(sigmoid),
-            Loss::MeanSquared => {}
+            Loss::MeanSquared | Loss::Huber(_) => {}
         }
         Ok(outputs)
     }
@@ -93,7 +93,7 @@ impl Model {
         match self.loss {
             Loss::SoftmaxCrossEntropy => Some(crate::metrics::argmax(outputs)),
             Loss::Logistic => Some(outputs.column(0).mapv(|p| usize::from(p > 0.5)).to_vec()),
-            Loss::MeanSquared => None,
+            Loss::MeanSquared | Loss::Huber(_) => None,
         }
     }
 
@@ -105,7 +105,7 @@ impl Model {
             Loss::Logistic => Some(Array2::from_shape_fn((outputs.nrows(), 2), |(row, class)| {
                 if class == 1 { outputs[(row, 0)] } else { 1.0 - outputs[(row, 0)] }
             })),
-            Loss::MeanSquared => None,
+            Loss::MeanSquared | Loss::Huber(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::init;
 use crate::layers::{Layer, Parameters, Saved};
 use crate::loss::Loss;
-use crate::optim::Optimiser;
+use crate::optim::{Updater, WithGradient};
 use crate::plan::{FACTOR_SCALE, Plan, StepSize};
 use crate::seed::Seed;
 use futures_util::future::LocalBoxFuture;
@@ -17,7 +17,8 @@ use mpc_core::error::Result;
 pub struct Network<T> {
     layers: Vec<Layer<T>>,
     loss: Loss,
-    optimiser: Optimiser,
+    class_weights: Vec<f64>,
+    updater: Updater<T>,
     plan: Plan,
     seed: Seed,
     /// Steps of training so far.
@@ -48,8 +49,27 @@ impl<T: Clone> Network<T> {
             })?);
         }
         let loss = blueprint.spec().model.loss;
-        let optimiser = Optimiser::new(training);
-        Ok(Network { layers, loss, optimiser, plan, seed: *seed, steps: 0 })
+        let class_weights = training.class_weights.clone();
+        let updater = Updater::new(blueprint);
+        Ok(Network { layers, loss, class_weights, updater, plan, seed: *seed, steps: 0 })
+    }
+
+    /// What the network is trained to minimise.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The exact outputs of the last layer for each row.
+    ///
+    /// # Errors
+    /// `Error::Shape` where rows are not as wide as the network, and those of the engine.
+    pub async fn outputs<E: Engine<Tensor = T>>(&self, engine: &E, rows: T) -> Result<T> {
+        let mut value = rows;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let step = engine.step(&format!("forward-{index}"));
+            (value, _) = layer.forward(&step, value).await?;
+        }
+        Ok(value)
     }
 
     /// The network's layers, for the model that training leaves.
@@ -59,7 +79,8 @@ impl<T: Clone> Network<T> {
 
     /// The network after one step of training on a batch.
     ///
-    /// An update has no round of its own: it runs beside the errors of the layers below.
+    /// The gradient of a layer runs beside the errors of the layers below; the updates of all
+    /// layers come last and share their rounds, if they need any.
     ///
     /// # Errors
     /// Those of the engine. The network is gone then, and so is the session.
@@ -70,7 +91,7 @@ impl<T: Clone> Network<T> {
         labels: &T,
         batch: usize,
     ) -> Result<Self> {
-        let Network { layers, loss, optimiser, plan, seed, steps } = self;
+        let Network { layers, loss, class_weights, updater, plan, seed, steps } = self;
         let mut passed = Vec::with_capacity(layers.len());
         let mut value = input;
         for (index, layer) in layers.into_iter().enumerate() {
@@ -80,20 +101,24 @@ impl<T: Clone> Network<T> {
             passed.push((layer, saved));
             value = output;
         }
-        let step = optimiser.step_size(batch);
-        let backward = Backward { optimiser, scale: plan.errors, step };
+        let step = updater.step_size(batch);
+        let backward = Backward { scale: plan.errors, step };
         let stage = engine.step("loss");
-        let error = loss.error(&stage, value, labels, plan.errors).await?;
+        let mut error = loss.error(&stage, value, labels, plan.errors).await?;
+        if !class_weights.is_empty() {
+            error = loss.weighted(&stage.step("class"), error, labels, &class_weights).await?;
+        }
         let error = backward.weighted(&stage.step("weight"), error).await?;
         let layers = backward.descend(engine, passed, error).await?;
-        Ok(Network { layers, loss, optimiser, plan, seed, steps: steps.wrapping_add(1) })
+        let (updater, layers) = updater.update(&engine.step("update"), layers, step).await?;
+        let steps = steps.wrapping_add(1);
+        Ok(Network { layers, loss, class_weights, updater, plan, seed, steps })
     }
 }
 
 /// What the backward pass knows at every layer.
 #[derive(Clone, Copy)]
 struct Backward {
-    optimiser: Optimiser,
     /// Scale of the errors.
     scale: u32,
     step: StepSize,
@@ -111,47 +136,29 @@ impl Backward {
     }
 
     /// Passes the error down through the layers, last first, and answers with the layers
-    /// after their update.
+    /// and their gradients.
     fn descend<'a, E: Engine>(
         &'a self,
         engine: &'a E,
         mut passed: Vec<Passed<E::Tensor>>,
         error: E::Tensor,
-    ) -> LocalBoxFuture<'a, Result<Vec<Layer<E::Tensor>>>> {
+    ) -> LocalBoxFuture<'a, Result<Vec<WithGradient<E::Tensor>>>> {
         Box::pin(async move {
             let Some((layer, saved)) = passed.pop() else { return Ok(Vec::new()) };
             let stage = engine.step(&format!("backward-{}", passed.len()));
             let error = layer.receive_error(&stage.step("receive"), error, self.scale).await?;
-            let (change, mut layers) =
-                try_join!(self.change(&stage, &layer, &saved, &error), async {
+            let gradient = stage.step("gradient");
+            let (gradient, mut layers) =
+                try_join!(layer.gradient(&gradient, &saved, &error), async {
                     if !passed.iter().any(|(layer, _)| layer.is_trained()) {
-                        return Ok(passed.into_iter().map(|(layer, _)| layer).collect());
+                        return Ok(passed.into_iter().map(|(layer, _)| (layer, None)).collect());
                     }
                     let step = stage.step("input");
                     let error = layer.input_error(&step, &saved, &error, self.scale).await?;
                     self.descend(engine, passed, error).await
                 },)?;
-            layers.push(match change {
-                Some(change) => layer.subtract(engine, &change)?,
-                None => layer,
-            });
+            layers.push((layer, gradient));
             Ok(layers)
         })
-    }
-
-    /// The change of the layer's parameters, where it has some.
-    async fn change<E: Engine>(
-        &self,
-        stage: &E,
-        layer: &Layer<E::Tensor>,
-        saved: &Saved<E::Tensor>,
-        error: &E::Tensor,
-    ) -> Result<Option<Parameters<E::Tensor>>> {
-        let gradient = layer.gradient(&stage.step("gradient"), saved, error).await?;
-        let (Some(parameters), Some(gradient)) = (layer.parameters(), gradient) else {
-            return Ok(None);
-        };
-        let step = stage.step("update");
-        self.optimiser.change(&step, parameters, gradient, self.step).await.map(Some)
     }
 }

@@ -4,6 +4,19 @@ use crate::seed::{Purpose, Seed};
 use crate::spec::RowOrder;
 use rand::seq::SliceRandom;
 
+/// The rows to train on and those that are kept back, so many and in a random order; the same
+/// at all parties.
+pub fn kept_back(rows: usize, validation: usize, seed: &Seed) -> [Vec<usize>; 2] {
+    let mut indices: Vec<usize> = (0..rows).collect();
+    if validation == 0 {
+        return [indices, Vec::new()];
+    }
+    indices.shuffle(&mut seed.stream(Purpose::Validation));
+    let mut training = indices.split_off(validation);
+    training.sort_unstable();
+    [training, indices]
+}
+
 /// The rows of one epoch in the order they are used; the same at all parties.
 pub fn epoch_order(order: RowOrder, rows: usize, seed: &Seed, epoch: usize) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..rows).collect();
@@ -27,6 +40,17 @@ mod tests {
         assert_ne!(first, epoch_order(RowOrder::Shuffled, 1000, &seed, 1));
         assert_ne!(first, epoch_order(RowOrder::Shuffled, 1000, &Seed::from_number(4), 0));
         assert_eq!(first, epoch_order(RowOrder::Shuffled, 1000, &seed, 0));
+    }
+
+    #[test]
+    fn rows_are_trained_on_or_kept_back() {
+        let [training, back] = kept_back(100, 30, &Seed::from_number(3));
+        assert!(training.is_sorted() && !back.is_sorted());
+        assert_eq!((training.len(), back.len()), (70, 30));
+        let mut all = [training, back].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+        assert_eq!(kept_back(5, 0, &Seed::from_number(3))[0], [0, 1, 2, 3, 4]);
     }
 
     #[test]

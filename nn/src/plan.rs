@@ -42,6 +42,12 @@
 //! that leaves the head-room and **the update is rounded** to it: one more rounding a
 //! weight and iteration, but no loss of range.
 //!
+//! A learning rate that changes has a `c` and `s` for each step. Scales are chosen for the
+//! largest; where a step is so much smaller that its scale exceeds `w`, it is rounded to `w`.
+//! Momentum, weight decay and the like multiply by public factors and round ([`crate::optim`]);
+//! for Adam the errors carry `1 / batch` alone, since its steps do not have the size of the
+//! gradient.
+//!
 //! A batch of another size, the last of an epoch, has `c` and `s` of its own; its step
 //! is lifted to `w`, again for free, so `c < 2` holds for it too.
 //!
@@ -50,7 +56,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::engine::{MAX_COMPARE_BITS, MAX_RESCALE_BITS};
-use crate::optim::Optimiser;
+use crate::optim::largest_step;
 use crate::scaling::input_scale;
 use crate::spec::{PrecisionSpec, SpecError};
 
@@ -104,7 +110,7 @@ impl Plan {
     /// `SpecError::Invalid` where the specification's own scales leave no room.
     pub fn choose(blueprint: &Blueprint, data: u32) -> Result<Self, SpecError> {
         let spec = blueprint.spec();
-        let shift = Optimiser::new(&spec.training).step_size(blueprint.batch()).shift;
+        let shift = largest_step(&spec.training, blueprint.batch()).shift;
         let mut plan = Self::for_shift(&spec.precision, shift)?;
         plan.input = input_scale(spec.features.scaling, data, plan.activations);
         Ok(plan)

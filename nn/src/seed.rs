@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
         /// Steps before it.
         step: u32,
     },
+    /// Which rows are kept back.
+    Validation,
 }
 
 /// Streams of dropout, one kind a layer, come after all others.
@@ -43,6 +45,7 @@ impl Seed {
             Purpose::Initial(layer) => (0, layer),
             Purpose::Order(epoch) => (1, epoch),
             Purpose::Dropout { layer, step } => (FIRST_DROPOUT + u64::from(layer), step),
+            Purpose::Validation => (2, 0),
         };
         let mut stream = ChaCha20Rng::from_seed(self.0);
         stream.set_stream(kind << 32 | u64::from(index));

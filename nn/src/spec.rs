@@ -3,15 +3,21 @@
 //! ```toml
 //! [model]
 //! layers = [{ dense = 64 }, "relu", { dense = "outputs" }]
-//! loss = "softmax-cross-entropy"     # or "logistic", "mean-squared"
+//! loss = "softmax-cross-entropy"     # or "logistic", "mean-squared", { huber = 0.1 }
 //!
 //! [training]
 //! epochs = 50
 //! batch = 32
 //! learning_rate = 0.1
-//! optimiser = "sgd"                  # the default
+//! optimiser = "sgd"                  # the default; or "adam", "adamw", or a table:
+//! # optimiser = { kind = "sgd", momentum = 0.9, nesterov = true, weight_decay = 1e-4 }
+//! # optimiser = { kind = "adam", beta1 = 0.9, beta2 = 0.999, epsilon = 1e-5, amsgrad = true }
+//! schedule = { kind = "cosine" }     # or { kind = "step", every = 10, factor = 0.5 }; optional
+//! warm_up = 100                      # batches over which the learning rate rises; optional
+//! clip = { norm = 1.0 }              # gradients; or { value = 0.5 }; optional
 //! order = "shuffled"                 # the default; or "file"
-//! initial = "glorot-uniform"         # the default; or "uniform", "zeros"
+//! initial = "glorot-uniform"         # the default; or "he-uniform", "uniform", "zeros"
+//! class_weights = [1.0, 4.0]         # errors of rows of a class count so much; optional
 //! seed = 7                           # optional: the parties toss a coin without it
 //!
 //! [features]
@@ -21,6 +27,12 @@
 //! activations = 13
 //! errors = 13
 //! head_room = 9
+//!
+//! [validation]                       # optional
+//! fraction = 0.2                     # of the rows are kept back; the seed decides which
+//! metrics = ["loss", "accuracy", "auc"]   # opened at the end
+//! each_epoch = ["loss"]              # opened after each epoch; optional
+//! early_stopping = { metric = "loss", patience = 5 }   # optional
 //! ```
 //!
 //! Images need their shape, and their columns in its order: row by row, pixel by pixel, and
@@ -47,15 +59,20 @@
 
 mod layer;
 mod model;
+mod optimiser;
 mod training;
+mod validation;
 
 pub use layer::{ConvSpec, LayerSpec, PoolSpec, Units};
 pub use model::{MAX_LAYERS, MAX_UNITS, ModelSpec, lenet};
+pub use optimiser::{Adam, Clip, OptimiserSpec, Schedule, Sgd};
 pub use training::{
-    Initial, MAX_BATCH, MAX_EPOCHS, MAX_LEARNING_RATE, MIN_LEARNING_RATE, OptimiserKind, RowOrder,
-    TrainingSpec,
+    Initial, MAX_BATCH, MAX_EPOCHS, MAX_LEARNING_RATE, MIN_LEARNING_RATE, RowOrder, TrainingSpec,
 };
 
+pub use validation::{EarlyStopping, Metric, ValidationSpec};
+
+use crate::loss::Loss;
 use serde::{Deserialize, Serialize};
 
 /// Why a specification cannot be used.
@@ -107,6 +124,9 @@ pub struct Spec {
     /// Overrides of the precision plan.
     #[serde(default, skip_serializing_if = "PrecisionSpec::is_default")]
     pub precision: PrecisionSpec,
+    /// Rows that are kept back to judge the model by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationSpec>,
 }
 
 /// How features are scaled before they enter the network.
@@ -171,6 +191,14 @@ impl Spec {
         self.model.validate()?;
         self.training.validate()?;
         self.validate_folding()?;
+        if let Some(validation) = &self.validation {
+            validation.validate(&self.model)?;
+        }
+        let classifies = matches!(self.model.loss, Loss::SoftmaxCrossEntropy | Loss::Logistic);
+        if !self.training.class_weights.is_empty() && !classifies {
+            let reason = format!("loss \"{}\" has no classes to weight", self.model.loss);
+            return Err(SpecError::invalid("training.class_weights", reason));
+        }
         let trained = self.model.layers.iter().filter(|layer| layer.is_trained()).count();
         if self.training.initial == Initial::Zeros && trained > 1 {
             return Err(SpecError::invalid(

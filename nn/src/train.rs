@@ -3,13 +3,15 @@
 use crate::blueprint::Blueprint;
 use crate::engine::Engine;
 use crate::layers::{Conv, Layer, Parameters};
-use crate::loss::Loss;
 use crate::network::Network;
-use crate::order::epoch_order;
+use crate::order::{epoch_order, kept_back};
 use crate::plan::Plan;
 use crate::scaling::{FeatureMap, scale_features};
 use crate::seed::Seed;
+use crate::spec::{EarlyStopping, Metric};
+use crate::validation::{Figure, judge};
 use mpc_core::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// Fractional bits at which holders share numbers; classes are shared as whole numbers.
@@ -54,6 +56,10 @@ pub trait Observer {
     ///
     /// Under MPC all parties must answer alike at the same event.
     fn observe(&mut self, event: Event) -> ControlFlow<()>;
+
+    /// Called with what was revealed after an epoch, counted from 1; `last` where no other
+    /// epoch follows.
+    fn figures(&mut self, _epoch: usize, _figures: &[Figure], _last: bool) {}
 }
 
 /// Follows nothing and stops nothing.
@@ -91,11 +97,55 @@ pub async fn train<E: Engine>(
 ) -> Result<TrainedModel<E::Tensor>> {
     ask(observer, Event::Scaling, "scaling")?;
     let mut trainer = Trainer::new(engine, blueprint, data, seed).await?;
-    for epoch in 0..blueprint.spec().training.epochs {
+    let mut patience = Patience::new(blueprint);
+    let epochs = blueprint.spec().training.epochs;
+    for epoch in 0..epochs {
         trainer = trainer.epoch(epoch, observer).await?;
+        let Some(validation) = &blueprint.spec().validation else { continue };
+        let last = epoch + 1 == epochs;
+        let metrics = if last { &validation.metrics } else { &validation.each_epoch };
+        let mut figures = trainer.judged(epoch, metrics).await?;
+        if !last && patience.is_over(&figures) {
+            // What is still to be told of the last epoch.
+            let rest = validation.metrics.difference(&validation.each_epoch).copied().collect();
+            figures.extend(trainer.judged(epoch, &rest).await?);
+            observer.figures(epoch + 1, &figures, true);
+            break;
+        }
+        if !figures.is_empty() {
+            observer.figures(epoch + 1, &figures, last);
+        }
     }
     ask(observer, Event::Folding, "folding")?;
     trainer.finish().await
+}
+
+/// How long a training has gone without progress.
+struct Patience {
+    rule: Option<EarlyStopping>,
+    best: f64,
+    /// Epochs since the best.
+    since: usize,
+}
+
+impl Patience {
+    fn new(blueprint: &Blueprint) -> Self {
+        let rule = blueprint.spec().validation.as_ref().and_then(|spec| spec.early_stopping);
+        Patience { rule, best: f64::NEG_INFINITY, since: 0 }
+    }
+
+    /// Takes the figures of an epoch, and says whether the training is to end.
+    fn is_over(&mut self, figures: &[Figure]) -> bool {
+        let Some(rule) = self.rule else { return false };
+        let figure = figures.iter().find(|figure| figure.metric == rule.metric);
+        let Some(&value) = figure.and_then(|figure| figure.values.first()) else { return false };
+        let sign = if rule.metric.smaller_is_better() == Some(true) { -1.0 } else { 1.0 };
+        self.since += 1;
+        if sign * value > self.best + rule.least_change {
+            (self.best, self.since) = (sign * value, 0);
+        }
+        self.since >= rule.patience
+    }
 }
 
 /// Tells the observer, and ends the training if it wants to.
@@ -115,6 +165,8 @@ pub struct Trainer<'a, E: Engine> {
     features: E::Tensor,
     labels: E::Tensor,
     map: FeatureMap<E::Tensor>,
+    /// Rows that are trained on, and rows that the network is judged by.
+    rows: [Vec<usize>; 2],
 }
 
 impl<'a, E: Engine> Trainer<'a, E> {
@@ -132,18 +184,15 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let Dataset { features, labels } = data;
         require_shape("features", engine, &features, [shape.rows, shape.columns.len()])?;
         require_shape("labels", engine, &labels, [shape.rows, shape.target.columns()])?;
-        let labels = match spec.model.loss {
-            // Of one-hot labels of two classes, the second column says which it is.
-            Loss::Logistic => engine.select_columns(&labels, 1..2)?,
-            Loss::SoftmaxCrossEntropy | Loss::MeanSquared => labels,
-        };
+        let labels = engine.select_columns(&labels, spec.model.loss.label_columns(shape.target))?;
         let plan = Plan::choose(blueprint, engine.scale(&features))
             .map_err(|error| Error::Misuse(error.to_string()))?;
         let network = Network::new(engine, blueprint, plan, seed)?;
         let (step, scaling) = (engine.step("scaling"), spec.features.scaling);
         let (features, map) =
             scale_features(&step, scaling, &shape.columns, features, plan.input).await?;
-        Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map })
+        let rows = kept_back(shape.rows, blueprint.validation_rows(), seed);
+        Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map, rows })
     }
 
     /// Trains on all rows once; `epoch` counts from 0.
@@ -151,12 +200,13 @@ impl<'a, E: Engine> Trainer<'a, E> {
     /// # Errors
     /// As for [`train`].
     pub async fn epoch(mut self, epoch: usize, observer: &mut impl Observer) -> Result<Self> {
-        let (training, rows) = (&self.blueprint.spec().training, self.blueprint.data().rows);
+        let (training, rows) = (&self.blueprint.spec().training, self.blueprint.training_rows());
         let (epochs, batches) = (training.epochs, self.blueprint.batches());
         let order = epoch_order(training.order, rows, &self.seed, epoch);
         let stage = self.engine.step(&format!("epoch-{}", epoch + 1));
-        for (batch, rows) in order.chunks(self.blueprint.batch()).enumerate() {
-            self = self.batch(&stage.step(&format!("batch-{}", batch + 1)), rows).await?;
+        for (batch, places) in order.chunks(self.blueprint.batch()).enumerate() {
+            let rows: Vec<usize> = places.iter().map(|&place| self.rows[0][place]).collect();
+            self = self.batch(&stage.step(&format!("batch-{}", batch + 1)), &rows).await?;
             let progress = Progress { epoch: epoch + 1, epochs, batch: batch + 1, batches };
             let step = format!("epoch-{}/batch-{}", progress.epoch, progress.batch);
             ask(observer, Event::Batch(progress), &step)?;
@@ -175,6 +225,16 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let network = self.network.trained(stage, features, &labels, rows.len()).await?;
         stage.checkpoint().await?;
         Ok(Trainer { network, ..self })
+    }
+
+    /// Figures of the network on the rows that are kept back.
+    async fn judged(&self, epoch: usize, metrics: &BTreeSet<Metric>) -> Result<Vec<Figure>> {
+        if metrics.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stage = self.engine.step(&format!("epoch-{}", epoch + 1)).step("validation");
+        let data = (&self.features, &self.labels);
+        judge(&stage, &self.network, data, &self.rows[1], metrics).await
     }
 
     /// Folds the scaling of the features into the model.

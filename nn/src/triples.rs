@@ -3,7 +3,6 @@
 
 use crate::blueprint::Blueprint;
 use crate::engine::{Blocks, Mpc};
-use crate::loss::Loss;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::seed::Seed;
@@ -36,7 +35,7 @@ pub fn training_needs<S: Security>(
     blueprint: &Blueprint,
     scales: [u32; 2],
 ) -> Result<Vec<BatchNeeds>> {
-    let (rows, batch) = (blueprint.data().rows, blueprint.batch());
+    let (rows, batch) = (blueprint.training_rows(), blueprint.batch());
     let epochs = blueprint.spec().training.epochs as u64;
     let sizes = [(batch, epochs * (rows / batch) as u64), (rows % batch, epochs)];
     sizes
@@ -56,10 +55,7 @@ fn batch_needs<S: Security>(
 ) -> Result<Needs> {
     let plan =
         Plan::choose(blueprint, features).map_err(|error| Error::Misuse(error.to_string()))?;
-    let label_columns = match blueprint.spec().model.loss {
-        Loss::Logistic => 1,
-        Loss::SoftmaxCrossEntropy | Loss::MeanSquared => blueprint.data().target.columns(),
-    };
+    let label_columns = blueprint.spec().model.loss.label_columns(blueprint.data().target).len();
     let zeros = |columns, scale| Fixed::new(Arith::zeros([rows, columns]), scale);
     let features = zeros(blueprint.data().columns.len(), plan.input);
     let labels = zeros(label_columns, labels);

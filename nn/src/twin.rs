@@ -22,7 +22,7 @@ pub fn train_float(
     seed: &Seed,
     observer: &mut impl Observer,
 ) -> Result<Model> {
-    let trained = run(&PlainFloat, blueprint, data, seed, observer)?;
+    let trained = train_on(&PlainFloat, blueprint, data, seed, observer)?;
     open(blueprint, trained, |tensor| tensor.values)
 }
 
@@ -37,11 +37,12 @@ pub fn train_fixed(
     rounding: Rounding,
     observer: &mut impl Observer,
 ) -> Result<Model> {
-    let trained = run(&PlainFixed::new(rounding), blueprint, data, seed, observer)?;
+    let trained = train_on(&PlainFixed::new(rounding), blueprint, data, seed, observer)?;
     open(blueprint, trained, |tensor| PlainFixed::decode(&tensor))
 }
 
-fn run<E: Engine<Tensor = PlainTensor<V>>, V>(
+/// Trains on a plain engine.
+pub(crate) fn train_on<E: Engine<Tensor = PlainTensor<V>>, V>(
     engine: &E,
     blueprint: &Blueprint,
     data: &Dataset<Array2<f64>>,

@@ -132,3 +132,37 @@ fn a_training_that_diverges_says_where() {
     assert!(message.starts_with("epoch-1/batch-"), "{message}");
     assert!(message.contains("exceeds 2^"), "{message}");
 }
+
+#[test]
+fn a_forecast_says_what_overflows_and_which_head_room_suffices() {
+    let data = Dataset { features: uniform(64, 4, 3), labels: uniform(64, 1, 4) };
+    let spec = |rate: &str, head_room: u32| {
+        let training = format!("epochs = 3\nbatch = 8\nlearning_rate = {rate}");
+        let layers = "{ dense = 4 }, \"relu\", { dense = 1 }";
+        toml(layers, "mean-squared", &training, "none")
+            + &format!("\n[precision]\nhead_room = {head_room}")
+    };
+    let forecast = |spec: &str| {
+        let blueprint = blueprint(spec, &data, Target::Numbers(1));
+        nn::range::forecast(&blueprint, &data, &Seed::from_number(1), &mut ())
+    };
+    // Room to spare: more of it for precision.
+    let easy = forecast(&spec("0.05", 9)).unwrap();
+    assert!(easy.overflow.is_none() && !easy.peaks.is_empty());
+    let advice = easy.advice.expect("nine bits are many for numbers around one");
+    assert!(advice.head_room < 9 && advice.activations >= easy.plan.activations);
+    assert!(easy.peaks.is_sorted_by(|a, b| a.room() <= b.room()));
+    // What is advised suffices, and leaves about what was wanted.
+    let advised = forecast(&spec("0.05", advice.head_room)).unwrap();
+    assert_eq!((advised.overflow, advised.advice), (None, None));
+    // Scales that leave room for values below two only.
+    let tight =
+        spec("0.05", 1).replace("dense = 4", "dense = 64") + "\nactivations = 20\nerrors = 20";
+    let tight = tight.replace("epochs = 3", "initial = \"he-uniform\"\nepochs = 3");
+    let tight = forecast(&tight).unwrap();
+    assert!(tight.overflow.unwrap().contains("exceeds 2^"));
+    assert!(tight.advice.unwrap().head_room > 1);
+    // One that diverges has no room whatever it is given.
+    let message = forecast(&spec("30.0", 9)).unwrap_err().to_string();
+    assert!(message.contains("no head-room keeps the training in range"), "{message}");
+}

@@ -23,18 +23,34 @@ const ROWS: usize = 7;
 
 type Weights = Parameters<Array2<f64>>;
 
-/// The mean loss of a model over the rows.
-fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>) -> f64 {
+/// The mean loss of a model over the rows, each times the weight of its class.
+fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>, weights: &[f64]) -> f64 {
     let outputs = model.outputs(&data.features).unwrap();
     let of_row = |row: usize| -> f64 {
         let (output, label) = (outputs.row(row), data.labels.row(row));
-        match model.loss() {
-            Loss::SoftmaxCrossEntropy => -(&label * &output.mapv(f64::ln)).sum(),
-            Loss::Logistic => -(label[1] * output[0].ln() + label[0] * (1.0 - output[0]).ln()),
-            Loss::MeanSquared => (&output - &label).mapv(|error| error * error / 2.0).sum(),
-        }
+        let weight = match weights {
+            [] => 1.0,
+            weights => label.iter().zip(weights).map(|(bit, weight)| bit * weight).sum(),
+        };
+        weight
+            * match model.loss() {
+                Loss::SoftmaxCrossEntropy => -(&label * &output.mapv(f64::ln)).sum(),
+                Loss::Logistic => -(label[1] * output[0].ln() + label[0] * (1.0 - output[0]).ln()),
+                Loss::MeanSquared => (&output - &label).mapv(|error| error * error / 2.0).sum(),
+                Loss::Huber(distance) => {
+                    (&output - &label).mapv(|error| huber(error, distance)).sum()
+                }
+            }
     };
     (0..ROWS).map(of_row).sum::<f64>() / ROWS as f64
+}
+
+fn huber(error: f64, distance: f64) -> f64 {
+    if error.abs() <= distance {
+        error * error / 2.0
+    } else {
+        distance * (error.abs() - distance / 2.0)
+    }
 }
 
 fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
@@ -48,22 +64,39 @@ fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
 /// Compares one training step on rows of five numbers with finite differences of the mean
 /// loss.
 fn check(layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
-    check_on(5, layers, loss, target, labels);
+    check_on(5, layers, loss, target, labels, &[]);
 }
 
-fn check_on(columns: usize, layers: &str, loss: Loss, target: Target, labels: Array2<f64>) {
+fn check_weighted(layers: &str, loss: Loss, target: Target, labels: Array2<f64>, weights: &[f64]) {
+    check_on(5, layers, loss, target, labels, weights);
+}
+
+fn check_on(
+    columns: usize,
+    layers: &str,
+    loss: Loss,
+    target: Target,
+    labels: Array2<f64>,
+    weights: &[f64],
+) {
+    let written = match loss {
+        Loss::Huber(distance) => format!("{{ huber = {distance} }}"),
+        loss => format!("\"{loss}\""),
+    };
     let data = Dataset { features: uniform(ROWS, columns, 11), labels };
     let toml = format!(
-        "[model]\nlayers = {layers}\nloss = \"{loss}\"\n\
+        "[model]\nlayers = {layers}\nloss = {written}\n\
          [training]\nepochs = 1\nbatch = 100\nlearning_rate = {RATE}\n\
+         class_weights = {weights:?}\n\
          [features]\nscaling = \"none\""
     );
     let blueprint = blueprint(&toml, &data, target);
     let seed = Seed::from_number(2);
     let before = initial_parameters(blueprint.layers(), &seed);
     let after = train_float(&blueprint, &data, &seed, &mut ()).unwrap();
-    let loss_of =
-        |parameters| mean_loss(&Model::new(blueprint.layers(), loss, parameters).unwrap(), &data);
+    let loss_of = |parameters| {
+        mean_loss(&Model::new(blueprint.layers(), loss, parameters).unwrap(), &data, weights)
+    };
     let slope = |change: &dyn Fn(&mut [Weights], f64)| {
         let at = |step| {
             let mut parameters = before.clone();
@@ -135,6 +168,24 @@ fn images() {
     for layers in IMAGE_NETWORKS {
         let layers = format!("{layers}\ninput = [5, 4, 2]");
         let labels = one_hot(&[0, 1, 2, 2, 1, 0, 0], 3);
-        check_on(40, &layers, Loss::SoftmaxCrossEntropy, Target::Classes(3), labels);
+        check_on(40, &layers, Loss::SoftmaxCrossEntropy, Target::Classes(3), labels, &[]);
+    }
+}
+
+#[test]
+fn huber_inside_and_outside() {
+    for layers in NETWORKS {
+        check(layers, Loss::Huber(0.3), Target::Numbers(2), uniform(ROWS, 2, 5));
+    }
+}
+
+#[test]
+fn weighted_classes() {
+    for layers in NETWORKS {
+        let labels = one_hot(&[0, 1, 2, 2, 1, 0, 0], 3);
+        let target = Target::Classes(3);
+        check_weighted(layers, Loss::SoftmaxCrossEntropy, target, labels, &[0.5, 1.0, 4.0]);
+        let labels = one_hot(&[0, 1, 1, 0, 1, 1, 0], 2);
+        check_weighted(layers, Loss::Logistic, Target::Classes(2), labels, &[3.0, 0.25]);
     }
 }

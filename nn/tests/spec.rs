@@ -59,6 +59,22 @@ fn a_full_specification_is_read_and_written() {
 }
 
 #[test]
+fn optimisers_schedules_and_figures_are_read_and_written() {
+    for training in [
+        "optimiser = { kind = \"sgd\", momentum = 0.9, nesterov = true, weight_decay = 1e-4 }",
+        "optimiser = \"adam\"\nschedule = { kind = \"cosine\" }\nwarm_up = 10",
+        "optimiser = { kind = \"adamw\", amsgrad = true }\nclip = { norm = 1.0 }",
+        "schedule = { kind = \"step\", every = 3, factor = 0.1 }\nclip = { value = 0.5 }",
+        "class_weights = [1.0, 4]",
+        "[validation]\nfraction = 0.1\nmetrics = [\"auc\", \"loss\"]\neach_epoch = [\"auc\"]\n\
+         early_stopping = { metric = \"auc\", patience = 3 }",
+    ] {
+        let spec = Spec::from_toml(&format!("{SHORT}{training}")).unwrap();
+        assert_eq!(Spec::from_toml(&toml::to_string(&spec).unwrap()).unwrap(), spec);
+    }
+}
+
+#[test]
 fn a_short_specification_gets_the_defaults() {
     let spec = Spec::from_toml(SHORT).unwrap();
     assert_eq!(
@@ -89,7 +105,29 @@ fn what_cannot_be_meant_is_refused() {
     for rate in ["0.0", "-0.1", "nan", "inf", "1e-12", "2000.0"] {
         refused("rate = 0.1", &format!("rate = {rate}"), "training.learning_rate: must be");
     }
-    refused("\"sgd\"", "\"adam\"", "unknown variant `adam`");
+    refused("\"sgd\"", "\"newton\"", "unknown variant `newton`");
+    let table = |text: &str, words: &str| refused("\"sgd\"", text, words);
+    table("{ kind = \"sgd\", beta1 = 0.9 }", "unknown field `beta1`");
+    table("{ kind = \"sgd\", momentum = 1.0 }", "training.optimiser.momentum: must be 0 to");
+    table("{ kind = \"sgd\", nesterov = true }", "needs a momentum");
+    table("{ kind = \"adam\", epsilon = 1e-8 }", "training.optimiser.epsilon: must be 0.000004");
+    table("{ kind = \"adam\", beta2 = 0.99999 }", "training.optimiser.beta2");
+    let also = |text: &str, words: &str| refused("seed = 7", &format!("seed = 7\n{text}"), words);
+    also("schedule = { kind = \"step\", every = 0, factor = 0.5 }", "training.schedule.every");
+    also("schedule = { kind = \"cosine\", end = 1.0 }", "training.schedule.end");
+    also("clip = { value = 0.0 }", "training.clip: must be");
+    also("class_weights = [1.0, 0.0]", "training.class_weights: must be");
+    let validation = |text: &str, words: &str| {
+        refused("[precision]", &format!("[validation]\n{text}\n[precision]"), words);
+    };
+    validation("fraction = 1.0\nmetrics = [\"loss\"]", "validation.fraction");
+    validation("fraction = 0.2\nmetrics = []", "validation.metrics: list at least one");
+    validation("fraction = 0.2\nmetrics = [\"r2\"]", "\"r2\" does not suit the loss");
+    let not_listed = "fraction = 0.2\nmetrics = [\"loss\"]\neach_epoch = [\"accuracy\"]";
+    validation(not_listed, "\"accuracy\" is not among validation.metrics");
+    let early = "early_stopping = { metric = \"loss\", patience = 2 }";
+    let early = format!("fraction = 0.2\nmetrics = [\"loss\"]\n{early}");
+    validation(&early, "validation.each_epoch lists");
     refused("{ dense = 64 }, \"relu\"", "\"relu\"", "layer 1: the first layer must be dense");
     refused("\"uniform\"", "\"zeros\"", "training.initial: a network of more than one");
     refused("[features]", "[featuers]", "unknown field `featuers`");

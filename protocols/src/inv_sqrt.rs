@@ -101,7 +101,7 @@ async fn or<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {
 }
 
 /// Keeps the highest plane that is one, in each lane.
-async fn highest_one<S: Security>(ctx: &Ctx<S>, mut bits: Bin) -> Result<Bin> {
+pub(crate) async fn highest_one<S: Security>(ctx: &Ctx<S>, mut bits: Bin) -> Result<Bin> {
     let planes = bits.planes();
     // Plane p becomes the OR of the planes from p on.
     let mut reach = 1;

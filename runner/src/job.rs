@@ -27,7 +27,11 @@
 //! `tercet predict --private`; `members` and `answer` say who may ask for what. It may be all
 //! that is left of the training: `reveal = []`.
 //!
-//! `[model]`, `[training]`, `[features]` and `[precision]` are those of [`nn::spec`].
+//! With a section `[validation]`, figures of merit on rows that are kept back are computed on
+//! shares; each must be listed in `reveal` too, for instance `reveal = ["model", "auc"]`.
+//!
+//! `[model]`, `[training]`, `[features]`, `[precision]` and `[validation]` are those of
+//! [`nn::spec`].
 
 use crate::digest::{Canonical, Digest};
 use crate::failure::Explain;
@@ -37,7 +41,9 @@ use crate::inference::InferencePolicy;
 use crate::schema::{Schema, SchemaError};
 use crate::sharefile::DataSetId;
 use mpc_core::security::{self, Security as _};
-use nn::spec::{FeatureSpec, ModelSpec, PrecisionSpec, Spec, SpecError, TrainingSpec};
+use nn::spec::{
+    FeatureSpec, Metric, ModelSpec, PrecisionSpec, Spec, SpecError, TrainingSpec, ValidationSpec,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -153,10 +159,39 @@ impl CheckInputs {
 
 /// What may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Reveal {
     /// The trained parameters, to the receiver.
     Model,
+    /// A figure of merit on the rows that are kept back, to parties, client and receiver.
+    Metric(Metric),
+}
+
+impl Reveal {
+    /// The name in jobs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reveal::Model => "model",
+            Reveal::Metric(metric) => metric.name(),
+        }
+    }
+}
+
+impl From<Reveal> for String {
+    fn from(reveal: Reveal) -> String {
+        reveal.name().into()
+    }
+}
+
+impl TryFrom<String> for Reveal {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        let all = || Metric::ALL.into_iter().map(Reveal::Metric).chain([Reveal::Model]);
+        all().find(|reveal| reveal.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = all().map(Reveal::name).collect();
+            format!("`{name}` cannot be revealed: expected is one of {}", names.join(", "))
+        })
+    }
 }
 
 /// Which submissions are used; all that follow the schema if neither list is given.
@@ -211,6 +246,7 @@ struct Raw {
     features: FeatureSpec,
     #[serde(default)]
     precision: PrecisionSpec,
+    validation: Option<ValidationSpec>,
 }
 
 fn model_only() -> BTreeSet<Reveal> {
@@ -239,8 +275,8 @@ impl Job {
             reason: e.to_string(),
         })?;
         let Raw { name, receiver, security, multiplication, check_inputs, reveal, data, .. } = raw;
-        let Raw { inference, model, training, features, precision, .. } = raw;
-        let spec = Spec { model, training, features, precision };
+        let Raw { inference, model, training, features, precision, validation, .. } = raw;
+        let spec = Spec { model, training, features, precision, validation };
         let job = Job {
             name,
             receiver,
@@ -270,11 +306,39 @@ impl Job {
         if let Some(policy) = &self.inference {
             policy.validate(self.spec.model.loss).map_err(JobError::Invalid)?;
         }
+        if self.multiplication == Multiplication::Beaver && !self.spec.training.is_uniform() {
+            return invalid(
+                "multiplication = \"beaver\" needs batches that are all alike: an optimiser \
+                 \"sgd\", without schedule and warm-up"
+                    .into(),
+            );
+        }
+        self.validate_figures()?;
         if !self.data.from.is_empty() && !self.data.sets.is_empty() {
             return invalid("give `from` or `sets`, not both".into());
         }
         if self.data.from.len().max(self.data.sets.len()) > MAX_LISTED {
             return invalid(format!("more than {MAX_LISTED} data sets or owners are listed"));
+        }
+        Ok(())
+    }
+
+    /// Every figure must be allowed, and what is allowed must be computed.
+    fn validate_figures(&self) -> Result<(), JobError> {
+        let none = BTreeSet::new();
+        let computed = self.spec.validation.as_ref().map_or(&none, |spec| &spec.metrics);
+        let allowed = |metric: &Metric| self.reveal.contains(&Reveal::Metric(*metric));
+        if let Some(metric) = computed.iter().find(|metric| !allowed(metric)) {
+            return Err(JobError::Invalid(format!(
+                "[validation] is to open \"{metric}\", but `reveal` does not list it"
+            )));
+        }
+        let idle = |reveal: &&Reveal| matches!(reveal, Reveal::Metric(m) if !computed.contains(m));
+        if let Some(reveal) = self.reveal.iter().find(idle) {
+            return Err(JobError::Invalid(format!(
+                "`reveal` lists \"{}\", but validation.metrics does not",
+                reveal.name()
+            )));
         }
         Ok(())
     }
@@ -340,9 +404,7 @@ impl Job {
             .text(self.security.name())
             .text(self.multiplication.name())
             .text(self.check_inputs.name())
-            .list(self.reveal.iter(), |to, reveal| match reveal {
-                Reveal::Model => to.text("model"),
-            })
+            .list(self.reveal.iter(), |to, reveal| to.text(reveal.name()))
             .list(self.data.from.iter(), |to, owner| to.text(owner.as_str()))
             .list(self.data.sets.iter(), |to, set| to.bytes(&set.0))
             .list(self.inference.iter(), |to, policy| policy.append(to))
@@ -440,6 +502,18 @@ pub(crate) mod tests {
         assert!(refusal(&numbers).contains("inference.answer"));
         let both = JOB.replace("[model]", "sets = [\"00112233445566778899aabbccddeeff\"]\n[model]");
         assert!(refusal(&both).contains("not both"));
+        let figures = |reveal: &str, metrics: &str| {
+            format!("reveal = {reveal}\n{JOB}[validation]\nfraction = 0.2\nmetrics = {metrics}")
+        };
+        assert!(job(&figures("[\"model\", \"auc\"]", "[\"auc\"]")).reveal.len() == 2);
+        let hidden = refusal(&figures("[\"model\"]", "[\"auc\"]"));
+        assert!(hidden.contains("`reveal` does not list it"), "{hidden}");
+        let idle = refusal(&figures("[\"model\", \"auc\", \"loss\"]", "[\"auc\"]"));
+        assert!(idle.contains("\"loss\", but validation.metrics does not"), "{idle}");
+        let odd = refusal(&format!("reveal = [\"weights\"]\n{JOB}"));
+        assert!(odd.contains("`weights` cannot be revealed"), "{odd}");
+        let adam = JOB.replace("epochs = 2", "optimiser = \"adam\"\nepochs = 2");
+        assert!(refusal(&format!("multiplication = \"beaver\"\n{adam}")).contains("all alike"));
         let unknown = format!("security = \"none\"\n{JOB}");
         assert!(refusal(&unknown).contains("semi-honest"));
     }

@@ -12,7 +12,9 @@ use crate::model;
 use crate::schema::Schema;
 use mpc_core::error::Error;
 use ndarray::{Array2, Axis, concatenate};
+use nn::blueprint::Blueprint;
 use nn::model::Model;
+use nn::range::RangeForecast;
 use nn::seed::Seed;
 use nn::spec::SpecError;
 use nn::train::{Dataset, Observer};
@@ -50,6 +52,31 @@ pub fn train(
     holders: &[Encoded],
     observer: &mut impl Observer,
 ) -> Result<Model, TwinError> {
+    let (blueprint, data, seed) = joined(job, schema, holders)?;
+    Ok(nn::twin::train_float(&blueprint, &data, &seed, observer)?)
+}
+
+/// Trains a job in fixed point on the rows of all holders, to see how close it comes to the end
+/// of its range.
+///
+/// # Errors
+/// As for [`train`].
+pub fn forecast_range(
+    job: &Job,
+    schema: &Schema,
+    holders: &[Encoded],
+    observer: &mut impl Observer,
+) -> Result<RangeForecast, TwinError> {
+    let (blueprint, data, seed) = joined(job, schema, holders)?;
+    Ok(nn::range::forecast(&blueprint, &data, &seed, observer)?)
+}
+
+/// What a training in the clear needs.
+fn joined(
+    job: &Job,
+    schema: &Schema,
+    holders: &[Encoded],
+) -> Result<(Blueprint, Dataset<Array2<f64>>, Seed), TwinError> {
     let joined = |rows: fn(&Encoded) -> &Array2<f64>| {
         let parts: Vec<_> = holders.iter().map(|holder| rows(holder).view()).collect();
         concatenate(Axis(0), &parts)
@@ -60,5 +87,5 @@ pub fn train(
         Some(number) => Seed::from_number(number),
         None => Seed::from_number(getrandom::u64()?),
     };
-    Ok(nn::twin::train_float(&blueprint, &data, &seed, observer)?)
+    Ok((blueprint, data, seed))
 }

@@ -6,6 +6,7 @@
 //! place are exact to half a unit here.
 
 use super::float::{sigmoid, softmax_in_place};
+use super::peaks::{Peak, Peaks};
 use super::plain::{self, PlainTensor, Scales};
 use super::{Engine, MAX_COMPARE_BITS, MAX_RESCALE_BITS, Trans};
 use mpc_core::error::{Error, Result};
@@ -37,6 +38,7 @@ pub enum Rounding {
 pub struct PlainFixed {
     path: Rc<str>,
     random: Option<Rc<RefCell<ChaCha8Rng>>>,
+    peaks: Option<Rc<Peaks>>,
 }
 
 type Tensor = PlainTensor<i64>;
@@ -51,7 +53,26 @@ impl PlainFixed {
                 Some(Rc::new(RefCell::new(ChaCha8Rng::seed_from_u64(seed))))
             }
         };
-        PlainFixed { path: "".into(), random }
+        PlainFixed { path: "".into(), random, peaks: None }
+    }
+
+    /// The same engine, which notes the largest values that meet a limit.
+    pub fn watched(self) -> Self {
+        PlainFixed { peaks: Some(Rc::default()), ..self }
+    }
+
+    /// The largest value of each step, least room first, and the first overflow; nothing if the
+    /// engine is not [`PlainFixed::watched`].
+    pub fn peaks(&self) -> (Vec<Peak>, Option<String>) {
+        self.peaks.as_ref().map(|peaks| peaks.told()).unwrap_or_default()
+    }
+
+    /// Notes the largest word of a tensor that has to stay below `2^limit`.
+    fn note(&self, a: &Tensor, limit: u32) {
+        if let Some(peaks) = &self.peaks {
+            let largest = a.values.iter().map(|word| word.unsigned_abs()).max().unwrap_or(0);
+            peaks.note(&self.path, largest as f64, a.scale, limit);
+        }
     }
 
     /// Values as words at `scale`, rounded to the nearest.
@@ -80,7 +101,16 @@ impl PlainFixed {
 
     fn too_large(&self, value: f64, bits: u32, scale: u32) -> Error {
         let place = self.place();
-        Error::Misuse(format!("{place}: a value of {value:.3e} exceeds 2^{bits} at scale {scale}"))
+        self.out_of_range(format!(
+            "{place}: a value of {value:.3e} exceeds 2^{bits} at scale {scale}"
+        ))
+    }
+
+    fn out_of_range(&self, message: String) -> Error {
+        if let Some(peaks) = &self.peaks {
+            peaks.overflow(&message);
+        }
+        Error::Misuse(message)
     }
 
     fn overflow(&self, exact: i128, scale: u32) -> Error {
@@ -118,6 +148,9 @@ impl PlainFixed {
     fn rescale_within(&self, mut a: Tensor, scale: u32, result_bits: u32) -> Result<Tensor> {
         plain::require_fewer_bits(&a, scale)?;
         let bits = a.scale - scale;
+        if bits > 0 {
+            self.note(&a, MAX_RESCALE_BITS);
+        }
         for word in a.values.iter_mut() {
             if bits > 0 {
                 if word.unsigned_abs() >= 1 << MAX_RESCALE_BITS {
@@ -131,6 +164,9 @@ impl PlainFixed {
             }
         }
         a.scale = scale;
+        if result_bits < 63 {
+            self.note(&a, result_bits);
+        }
         Ok(a)
     }
 
@@ -164,7 +200,7 @@ impl Engine for PlainFixed {
     fn step(&self, name: &str) -> Self {
         let path =
             if self.path.is_empty() { name.into() } else { format!("{}/{name}", self.path).into() };
-        PlainFixed { path, random: self.random.clone() }
+        PlainFixed { path, random: self.random.clone(), peaks: self.peaks.clone() }
     }
 
     fn shape(&self, a: &Tensor) -> [usize; 2] {
@@ -205,6 +241,18 @@ impl Engine for PlainFixed {
             *sum = self.narrow(column.iter().map(|&word| i128::from(word)).sum(), a.scale)?;
         }
         Ok(Tensor { values: sums, scale: a.scale })
+    }
+
+    fn sum_columns(&self, a: &Tensor) -> Result<Tensor> {
+        let mut sums = Array2::zeros((a.values.nrows(), 1));
+        for (sum, row) in sums.iter_mut().zip(a.values.rows()) {
+            *sum = self.narrow(row.iter().map(|&word| i128::from(word)).sum(), a.scale)?;
+        }
+        Ok(Tensor { values: sums, scale: a.scale })
+    }
+
+    fn repeat_columns(&self, a: &Tensor, columns: usize) -> Result<Tensor> {
+        plain::repeat_columns(a, columns)
     }
 
     fn select_rows(&self, a: &Tensor, rows: &[usize]) -> Result<Tensor> {
@@ -315,6 +363,10 @@ impl Engine for PlainFixed {
         plain::max_of_parts(&z, parts, i64::from)
     }
 
+    async fn positive(&self, a: &Tensor) -> Result<Tensor> {
+        Ok(Tensor { values: a.values.mapv(|word| word.max(0)), scale: a.scale })
+    }
+
     async fn sigmoid(&self, z: Tensor, scale: u32) -> Result<Tensor> {
         let z = self.rescale_within(z, scale, MAX_COMPARE_BITS)?;
         self.map(&z, scale, |values| values.mapv_inplace(sigmoid))
@@ -336,8 +388,38 @@ impl Engine for PlainFixed {
         Ok(Tensor { values: plain::argmax(&z.values)?.mapv(|column| column as i64), scale: 0 })
     }
 
+    async fn log_sum_exp(&self, z: Tensor) -> Result<Tensor> {
+        let z = self.align(z, 16).await?;
+        let z = self.rescale_within(z, 16, MAX_COMPARE_BITS - 1)?;
+        self.encode(&plain::log_sum_exp(&Self::decode(&z)), 20)
+    }
+
+    async fn one_hot(&self, index: &Tensor, columns: usize) -> Result<Tensor> {
+        let values = Array2::from_shape_fn((index.values.nrows(), columns), |(row, column)| {
+            i64::from(index.values[(row, 0)] == column as i64)
+        });
+        Ok(Tensor { values, scale: 0 })
+    }
+
+    async fn concordance(&self, scores: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        let scores = self.rescale_within(scores.clone(), scores.scale, MAX_COMPARE_BITS - 1)?;
+        let count = plain::concordance(&scores.values, &labels.values, |label| *label == 1)?;
+        Ok(Tensor { values: Array2::from_elem((1, 1), count as i64), scale: 0 })
+    }
+
+    async fn reveal(&self, a: &Tensor) -> Result<Array2<f64>> {
+        Ok(Self::decode(a))
+    }
+
     async fn inv_sqrt(&self, v: Tensor, scale: u32) -> Result<Tensor> {
-        self.map(&v, scale, |values| values.mapv_inplace(|x| 1.0 / x.sqrt()))
+        let fits = |word: i64| word >= 0 && v.scale < 62 && word >> v.scale < 4;
+        if let Some(&word) = v.values.iter().find(|&&word| !fits(word)) {
+            let (place, value) = (self.place(), word as f64 * unit(v.scale));
+            let message = format!("{place}: the square root of {value:.3e}, not of 0 to 4");
+            return Err(self.out_of_range(message));
+        }
+        let inverse = |x: f64| if x == 0.0 { 0.0 } else { 1.0 / x.sqrt() };
+        self.map(&v, scale, |values| values.mapv_inplace(inverse))
     }
 }
 

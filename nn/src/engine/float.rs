@@ -77,6 +77,14 @@ impl Engine for PlainFloat {
         Ok(Tensor { values: a.values.sum_axis(Axis(0)).insert_axis(Axis(0)), scale: a.scale })
     }
 
+    fn sum_columns(&self, a: &Tensor) -> Result<Tensor> {
+        Ok(Tensor { values: a.values.sum_axis(Axis(1)).insert_axis(Axis(1)), scale: a.scale })
+    }
+
+    fn repeat_columns(&self, a: &Tensor, columns: usize) -> Result<Tensor> {
+        plain::repeat_columns(a, columns)
+    }
+
     fn select_rows(&self, a: &Tensor, rows: &[usize]) -> Result<Tensor> {
         plain::select_rows(a, rows)
     }
@@ -174,6 +182,10 @@ impl Engine for PlainFloat {
         plain::max_of_parts(&z, parts, |won| f64::from(u8::from(won)))
     }
 
+    async fn positive(&self, a: &Tensor) -> Result<Tensor> {
+        Ok(self.map(a.clone(), a.scale, |x| x.max(0.0)))
+    }
+
     async fn sigmoid(&self, z: Tensor, scale: u32) -> Result<Tensor> {
         Ok(self.map(z, scale, sigmoid))
     }
@@ -185,6 +197,27 @@ impl Engine for PlainFloat {
 
     async fn argmax(&self, z: &Tensor) -> Result<Tensor> {
         Ok(Tensor { values: plain::argmax(&z.values)?.mapv(|column| column as f64), scale: 0 })
+    }
+
+    async fn log_sum_exp(&self, z: Tensor) -> Result<Tensor> {
+        Ok(Tensor { values: plain::log_sum_exp(&z.values), scale: z.scale.max(20) })
+    }
+
+    async fn one_hot(&self, index: &Tensor, columns: usize) -> Result<Tensor> {
+        let values = Array2::from_shape_fn((index.values.nrows(), columns), |(row, column)| {
+            f64::from(index.values[(row, 0)] == column as f64)
+        });
+        Ok(Tensor { values, scale: 0 })
+    }
+
+    async fn concordance(&self, scores: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        let one = |label: &f64| *label == 1.0;
+        let count = plain::concordance(&scores.values, &labels.values, one)? as f64;
+        Ok(Tensor { values: Array2::from_elem((1, 1), count), scale: 0 })
+    }
+
+    async fn reveal(&self, a: &Tensor) -> Result<Array2<f64>> {
+        Ok(a.values.clone())
     }
 
     async fn inv_sqrt(&self, v: Tensor, scale: u32) -> Result<Tensor> {

@@ -29,12 +29,14 @@
 mod fixed;
 mod float;
 mod mpc;
+mod peaks;
 mod plain;
 
 pub use fixed::{PlainFixed, Rounding};
 pub use float::PlainFloat;
 pub(crate) use float::{sigmoid, softmax_in_place};
 pub use mpc::{Blocks, Mpc};
+pub use peaks::Peak;
 pub use plain::PlainTensor;
 
 use futures_util::FutureExt;
@@ -108,6 +110,12 @@ pub trait Engine: Sized {
 
     /// The sum of all rows, `1 x columns`.
     fn sum_rows(&self, a: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// The sum of all columns, `rows x 1`.
+    fn sum_columns(&self, a: &Self::Tensor) -> Result<Self::Tensor>;
+
+    /// The one column of `a` so many times.
+    fn repeat_columns(&self, a: &Self::Tensor, columns: usize) -> Result<Self::Tensor>;
 
     /// The given rows, in the given order; a row may occur more than once.
     fn select_rows(&self, a: &Self::Tensor, rows: &[usize]) -> Result<Self::Tensor>;
@@ -219,6 +227,9 @@ pub trait Engine: Sized {
         scale: u32,
     ) -> Result<(Self::Tensor, Vec<Self::Tensor>)>;
 
+    /// `max(a, 0)` at the scale of `a`, for values of any size.
+    async fn positive(&self, a: &Self::Tensor) -> Result<Self::Tensor>;
+
     /// `z` where `bits`, zeros and ones at scale 0, are one, and zero elsewhere; at `scale`.
     async fn select(
         &self,
@@ -240,8 +251,32 @@ pub trait Engine: Sized {
     /// whole number at scale 0: `rows x 1`. Differences must stay below `2^31` in words.
     async fn argmax(&self, z: &Self::Tensor) -> Result<Self::Tensor>;
 
-    /// `1 / sqrt(v)` at `scale`, for `2^-18 <= v <= 1` at scale 30.
+    /// `1 / sqrt(v)` at `scale`, for `0 <= v < 4` at any scale up to 54, and zero where `v` is.
+    ///
+    /// The relative error is below `2e-5`, as long as the result has 17 bits at `scale`.
     async fn inv_sqrt(&self, v: Self::Tensor, scale: u32) -> Result<Self::Tensor>;
+
+    /// `log sum_k e^z_k` of each row, `rows x 1`, unrounded at a scale of 20 or more.
+    async fn log_sum_exp(&self, z: Self::Tensor) -> Result<Self::Tensor>;
+
+    /// For each row a one in the column whose number `index`, `rows x 1` at scale 0, gives.
+    async fn one_hot(&self, index: &Self::Tensor, columns: usize) -> Result<Self::Tensor>;
+
+    /// In how many pairs of a row of label 1 and one of label 0 the first has the higher score:
+    /// `1 x 1` at scale 0. Of equal scores the row that comes first counts as the higher.
+    ///
+    /// Both are `rows x 1`; differences of scores must stay below `2^31` in words, labels are at
+    /// scale 0.
+    async fn concordance(
+        &self,
+        scores: &Self::Tensor,
+        labels: &Self::Tensor,
+    ) -> Result<Self::Tensor>;
+
+    /// The values of a tensor, which all parties learn: the only way to them, for what the
+    /// job's policy reveals. All that they depend on is verified before, if the engine
+    /// verifies. No other operation may be under way.
+    async fn reveal(&self, a: &Self::Tensor) -> Result<Array2<f64>>;
 
     /// The beginning of a batch of so many rows, which ends with the next
     /// [`Engine::checkpoint`]: an engine makes ready what was prepared for it.

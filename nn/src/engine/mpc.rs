@@ -3,7 +3,7 @@
 use super::{Engine, Trans};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
-use mpc_core::fixed::encode;
+use mpc_core::fixed::{decode, encode};
 use mpc_core::ring::{RowMap, Z64};
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, fixed_word};
@@ -11,9 +11,12 @@ use mpc_core::triples::TripleSource;
 use ndarray::Array2;
 use protocols::beaver::settle;
 use protocols::mul::{self, Operand};
+use protocols::open::open;
 use protocols::tournament::{Winner, tournament};
 use protocols::verify::verify;
-use protocols::{argmax, inv_sqrt, relu, sigmoid, softmax, trunc};
+use protocols::{
+    argmax, concordance, inv_sqrt, log_sum_exp, one_hot, relu, sigmoid, softmax, trunc,
+};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -96,6 +99,19 @@ impl<S: Security> Engine for Mpc<S> {
 
     fn sum_rows(&self, a: &Fixed) -> Result<Fixed> {
         Ok(Fixed::new(a.share.sum_rows(), a.scale))
+    }
+
+    fn sum_columns(&self, a: &Fixed) -> Result<Fixed> {
+        Ok(Fixed::new(a.share.sum_cols(), a.scale))
+    }
+
+    fn repeat_columns(&self, a: &Fixed, columns: usize) -> Result<Fixed> {
+        match a.shape() {
+            [_, 1] => Ok(Fixed::new(a.share.repeat_cols(columns), a.scale)),
+            [rows, _] => {
+                Err(Error::Shape { op: "repeat_columns", left: a.shape(), right: [rows, 1] })
+            }
+        }
     }
 
     fn select_rows(&self, a: &Fixed, rows: &[usize]) -> Result<Fixed> {
@@ -195,6 +211,10 @@ impl<S: Security> Engine for Mpc<S> {
         Ok((value, bits.into_iter().map(|bits| Fixed::new(bits, 0)).collect()))
     }
 
+    async fn positive(&self, a: &Fixed) -> Result<Fixed> {
+        Ok(Fixed::new(relu::positive_part(&self.ctx, &a.share).await?, a.scale))
+    }
+
     async fn sigmoid(&self, z: Fixed, scale: u32) -> Result<Fixed> {
         let result = sigmoid::sigmoid(&self.ctx, &z).await?;
         Ok(if result.scale < scale { result.upscale(scale) } else { result })
@@ -207,6 +227,28 @@ impl<S: Security> Engine for Mpc<S> {
 
     async fn argmax(&self, z: &Fixed) -> Result<Fixed> {
         Ok(Fixed::new(argmax::argmax_of_rows(&self.ctx, &z.share).await?, 0))
+    }
+
+    async fn log_sum_exp(&self, z: Fixed) -> Result<Fixed> {
+        log_sum_exp::log_sum_exp(&self.ctx, &z).await
+    }
+
+    async fn one_hot(&self, index: &Fixed, columns: usize) -> Result<Fixed> {
+        Ok(Fixed::new(one_hot::one_hot(&self.ctx, &index.share, columns).await?, 0))
+    }
+
+    async fn concordance(&self, scores: &Fixed, labels: &Fixed) -> Result<Fixed> {
+        let count = concordance::concordance(&self.ctx, &scores.share, &labels.share).await?;
+        Ok(Fixed::new(count, 0))
+    }
+
+    async fn reveal(&self, a: &Fixed) -> Result<Array2<f64>> {
+        settle(&self.ctx.step("settle")).await?;
+        let words = open(&self.ctx.step("open"), &a.share).await?;
+        let [rows, columns] = a.shape();
+        let values = words.iter().map(|&word| decode(word, a.scale)).collect();
+        Array2::from_shape_vec((rows, columns), values)
+            .map_err(|error| Error::Misuse(error.to_string()))
     }
 
     async fn inv_sqrt(&self, v: Fixed, scale: u32) -> Result<Fixed> {

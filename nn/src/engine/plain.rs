@@ -110,6 +110,18 @@ pub(super) fn select_rows<V: Clone>(a: &PlainTensor<V>, rows: &[usize]) -> Resul
     }
 }
 
+/// The one column of `a` so many times.
+pub(super) fn repeat_columns<V: Clone>(
+    a: &PlainTensor<V>,
+    columns: usize,
+) -> Result<PlainTensor<V>> {
+    let [rows, of] = shape_of(a);
+    match a.values.broadcast((rows, columns)) {
+        Some(values) if of == 1 => Ok(PlainTensor { values: values.to_owned(), scale: a.scale }),
+        _ => Err(Error::Shape { op: "repeat_columns", left: shape_of(a), right: [rows, 1] }),
+    }
+}
+
 /// The given columns.
 pub(super) fn select_columns<V: Clone>(
     a: &PlainTensor<V>,
@@ -276,4 +288,35 @@ pub(super) fn max_of_parts<V: Copy + PartialOrd>(
         left -= left / 2;
     }
     Ok((PlainTensor { values, scale: a.scale }, bits))
+}
+
+/// `log sum_k e^z_k` of each row: `rows x 1`.
+pub(super) fn log_sum_exp(values: &Array2<f64>) -> Array2<f64> {
+    let of_row = |row: ArrayView1<'_, f64>| {
+        let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        max + row.iter().map(|z| (z - max).exp()).sum::<f64>().ln()
+    };
+    values.map_axis(Axis(1), of_row).insert_axis(Axis(1))
+}
+
+/// The pairs of a row whose label is one and another row, in which the first has the higher
+/// score, or an equal one and comes before.
+pub(super) fn concordance<V: PartialOrd>(
+    scores: &Array2<V>,
+    labels: &Array2<V>,
+    is_one: impl Fn(&V) -> bool,
+) -> Result<usize> {
+    let rows = scores.nrows();
+    if scores.dim() != (rows, 1) || labels.dim() != (rows, 1) {
+        let (left, right) = ([rows, scores.ncols()], [labels.nrows(), labels.ncols()]);
+        return Err(Error::Shape { op: "concordance", left, right });
+    }
+    let (ones, zeros): (Vec<usize>, Vec<usize>) =
+        (0..rows).partition(|&row| is_one(&labels[(row, 0)]));
+    let higher = |one: usize, zero: usize| {
+        let (one_score, zero_score) = (&scores[(one, 0)], &scores[(zero, 0)]);
+        one_score > zero_score || (one_score == zero_score && one < zero)
+    };
+    let of_one = |&one: &usize| zeros.iter().filter(|&&zero| higher(one, zero)).count();
+    Ok(ones.iter().map(of_one).sum())
 }

@@ -1,7 +1,7 @@
 //! What a specification says about the network.
 
 use super::{ConvSpec, LayerSpec, PoolSpec, SpecError, Units, layer_key};
-use crate::loss::Loss;
+use crate::loss::{HUBER_BOUNDS, Loss};
 use crate::volume::Volume;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,13 @@ pub fn lenet() -> Vec<LayerSpec> {
 
 impl ModelSpec {
     pub(super) fn validate(&self) -> Result<(), SpecError> {
+        if let Loss::Huber(distance) = self.loss
+            && !(HUBER_BOUNDS[0]..=HUBER_BOUNDS[1]).contains(&distance)
+        {
+            let [min, max] = HUBER_BOUNDS;
+            let reason = format!("the distance must be {min} to {max}, not {distance}");
+            return Err(SpecError::invalid("model.loss.huber", reason));
+        }
         let layers = &self.layers;
         if layers.is_empty() || layers.len() > MAX_LAYERS {
             let reason = format!("1 to {MAX_LAYERS} layers are needed, not {}", layers.len());
@@ -75,7 +82,7 @@ impl ModelSpec {
         if !self.layers.iter().any(LayerSpec::is_trained) {
             return Err(SpecError::invalid("model.layers", "there is no dense layer to train"));
         }
-        let brings_own_activation = self.loss != Loss::MeanSquared;
+        let brings_own_activation = matches!(self.loss, Loss::SoftmaxCrossEntropy | Loss::Logistic);
         if brings_own_activation && !matches!(self.layers.last(), Some(LayerSpec::Dense(_))) {
             return Err(SpecError::invalid(
                 layer_key(self.layers.len() - 1),

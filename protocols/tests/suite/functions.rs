@@ -9,11 +9,14 @@ use mpc_core::share::{Arith, Fixed, fixed_word};
 use mpc_core::testing::{deal, reconstruct};
 use proptest::prelude::*;
 use protocols::argmax::argmax_of_rows;
+use protocols::concordance::concordance;
 use protocols::exp::exp_neg;
 use protocols::inv_sqrt::inv_sqrt;
+use protocols::log_sum_exp::log_sum_exp;
 use protocols::max::max_of_rows;
+use protocols::one_hot::one_hot;
 use protocols::reciprocal::{RECIPROCAL_SCALE, reciprocal};
-use protocols::relu::relu;
+use protocols::relu::{positive_part, relu};
 use protocols::sigmoid::sigmoid;
 use protocols::softmax::softmax;
 
@@ -69,6 +72,23 @@ proptest! {
         });
         let expected: Vec<f64> = values.iter().map(|x| x.max(0.0)).collect();
         close(&got, &expected, 2.0 / 2f64.powi(to.min(from) as i32));
+    }
+
+    #[test]
+    fn positive_part_of_any_size(
+        seed: u64,
+        mut words in prop::collection::vec(any::<i64>(), 1..90),
+        small in prop::collection::vec(-9i64..9, 1..9),
+    ) {
+        words.extend(small.into_iter().chain([0, 1, -1, i64::MAX, i64::MIN + 1]));
+        let unsigned: Vec<u64> = words.iter().map(|&x| x as u64).collect();
+        let x: [Arith<Z64>; 3] = deal(seed, [1, words.len()], &unsigned);
+        let results = run3(seed, |ctx| {
+            let x = x[ctx.party().index()].clone();
+            async move { positive_part(&ctx, &x).await }
+        });
+        let expected: Vec<u64> = words.iter().map(|&x| x.max(0) as u64).collect();
+        prop_assert_eq!(reconstruct(&results), expected);
     }
 
     #[test]
@@ -154,6 +174,54 @@ proptest! {
     }
 
     #[test]
+    fn logarithm_of_a_sum(seed: u64, spread in 0.1..400.0f64, rows in 1usize..9, cols in 1usize..40) {
+        let values: Vec<f64> =
+            mixed(seed, rows * cols, false).iter().map(|x| x / 1000.0 * spread).collect();
+        let got = compute(seed, [rows, cols], 30, &values, |ctx, x| async move {
+            log_sum_exp(&ctx, &x).await
+        });
+        let expected: Vec<f64> = values
+            .chunks(cols)
+            .map(|row| {
+                let max = row.iter().fold(f64::MIN, |m, x| m.max(*x));
+                max + row.iter().map(|x| (x - max).exp()).sum::<f64>().ln()
+            })
+            .collect();
+        close(&got, &expected, 1e-4 + 2e-5 * cols as f64);
+    }
+
+    #[test]
+    fn one_of_columns(seed: u64, cols in 1usize..40, places in prop::collection::vec(0usize..40, 1..50)) {
+        let places: Vec<usize> = places.iter().map(|place| place % cols).collect();
+        let values: Vec<f64> = places.iter().map(|&place| place as f64).collect();
+        let got = compute(seed, [places.len(), 1], 0, &values, |ctx, x| async move {
+            Ok(Fixed::new(one_hot(&ctx, &x.share, cols).await?, 0))
+        });
+        let expected: Vec<f64> = places
+            .iter()
+            .flat_map(|&place| (0..cols).map(move |column| f64::from(column == place)))
+            .collect();
+        close(&got, &expected, 0.0);
+    }
+
+    #[test]
+    fn rightly_ranked_pairs(seed: u64, rows in 1usize..60, ties: bool, bits: u64) {
+        let scores = mixed(seed, rows, ties);
+        let labels: Vec<u64> = (0..rows).map(|row| bits.rotate_left(row as u32) & 1).collect();
+        let shared: [Arith<Z64>; 3] = deal(seed ^ 1, [rows, 1], &labels);
+        let got = compute(seed, [rows, 1], 13, &scores, |ctx, x| {
+            let labels = shared[ctx.party().index()].clone();
+            async move { Ok(Fixed::new(concordance(&ctx, &x.share, &labels).await?, 0)) }
+        });
+        let pairs = (0..rows).flat_map(|a| (0..rows).map(move |b| (a, b)));
+        let right = pairs.filter(|&(a, b)| {
+            let higher = scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+            labels[a] == 1 && labels[b] == 0 && higher
+        });
+        close(&got, &[right.count() as f64], 0.0);
+    }
+
+    #[test]
     fn sigmoid_of_any(seed: u64, mut values in prop::collection::vec(-20.0..20.0f64, 1..60)) {
         values.extend([0.0, -0.001, 0.001, 1000.0, -1000.0, 16.0, -16.0]);
         let got = compute(seed, [1, values.len()], 40, &values, |ctx, x| async move {
@@ -164,14 +232,21 @@ proptest! {
     }
 
     #[test]
-    fn inverse_square_root_of_any_size(seed: u64, exponents in prop::collection::vec(-18.0..1.9f64, 1..30)) {
-        let values: Vec<f64> =
-            exponents.iter().chain(&[0.0, -18.0]).map(|x| 2f64.powf(*x)).collect();
-        let got = compute(seed, [1, values.len()], 30, &values, |ctx, x| async move {
-            inv_sqrt(&ctx, &x, 24).await
+    fn inverse_square_root_of_any_size(
+        seed: u64,
+        (from, to) in prop::sample::select(vec![(30, 24), (44, 20), (54, 24)]),
+        exponents in prop::collection::vec(-18.0..1.9f64, 1..30),
+    ) {
+        // The least value is one of 2^-36, but at least one unit in the last place.
+        let least = -f64::from(from).min(36.0);
+        let exponents = exponents.iter().map(|x| if *x < 0.0 { x * -least / 18.0 } else { *x });
+        let values: Vec<f64> = exponents.chain([0.0, least, 1.999]).map(f64::exp2).collect();
+        let got = compute(seed, [1, values.len()], from, &values, |ctx, x| async move {
+            inv_sqrt(&ctx, &x, to).await
         });
         for (x, got) in values.iter().zip(got) {
-            let exact = 1.0 / (x * 2f64.powi(30)).round().max(1.0).sqrt() * 2f64.powi(15);
+            let unit = 2f64.powi(from as i32);
+            let exact = 1.0 / ((x * unit).round() / unit).sqrt();
             prop_assert!((got / exact - 1.0).abs() < 2e-5, "1/sqrt({x}) = {exact}, got {got}");
         }
     }

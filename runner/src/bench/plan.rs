@@ -7,8 +7,8 @@ use nn::blueprint::{Blueprint, Column, DataShape, Target};
 use nn::infer::Answer;
 use nn::loss::Loss;
 use nn::spec::{
-    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserKind, PrecisionSpec, RowOrder, Scaling,
-    Spec, SpecError, TrainingSpec, Units, lenet,
+    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder, Scaling,
+    Schedule, Spec, SpecError, TrainingSpec, Units, lenet,
 };
 use nn::volume::Volume;
 use serde::{Deserialize, Serialize};
@@ -263,13 +263,18 @@ impl Task {
                 epochs: 1,
                 batch,
                 learning_rate: 0.1,
-                optimiser: OptimiserKind::default(),
+                optimiser: OptimiserSpec::default(),
+                schedule: Schedule::default(),
+                warm_up: 0,
+                clip: None,
+                class_weights: Vec::new(),
                 order: RowOrder::File,
                 initial: Initial::default(),
                 seed: None,
             },
             features: FeatureSpec { scaling: Scaling::None },
             precision: PrecisionSpec::default(),
+            validation: None,
         };
         let rows = batch.saturating_mul(BATCHES);
         let columns = vec![Column::Bounded; inputs];

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::job::Security;
 use crate::output::Output;
 use clap::ValueEnum;
-use nn::spec::Initial;
+use nn::spec::{Initial, OptimiserSpec, Sgd};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ Examples:
   tercet demo
   tercet demo --data crop.csv --label label --hidden 64
   tercet demo --data patients.csv --label outcome --holders 5 --epochs 20 --keep trial
-  tercet demo --mnist mnist/ --epochs 1
+  tercet demo --mnist mnist/ --epochs 1 --momentum 0.9
   tercet demo --mnist mnist/ --network lenet --rows 6000")]
 pub struct Args {
     /// Train on this table instead: numbers and categories, with a header line.
@@ -59,6 +59,12 @@ pub struct Args {
     /// Learning rate.
     #[arg(long = "lr", value_name = "RATE", default_value_t = 0.1)]
     learning_rate: f64,
+    /// How gradients change the weights: sgd, adam or adamw.
+    #[arg(long, value_name = "KIND", default_value = "sgd", value_parser = optimiser)]
+    optimiser: OptimiserSpec,
+    /// How much of its last step gradient descent takes again, for instance 0.9.
+    #[arg(long, value_name = "PART")]
+    momentum: Option<f64>,
     /// What the weights are at the start.
     #[arg(long, value_name = "KIND", default_value = "glorot-uniform", value_parser = initial)]
     initial: Initial,
@@ -107,6 +113,11 @@ fn initial(name: &str) -> Result<Initial, serde::de::value::Error> {
     Initial::deserialize(name.into_deserializer())
 }
 
+/// The name of an optimiser, as in a job file.
+fn optimiser(name: &str) -> Result<OptimiserSpec, serde::de::value::Error> {
+    OptimiserSpec::deserialize(name.into_deserializer())
+}
+
 /// What is chosen where the user does not.
 struct Defaults {
     hidden: &'static [usize],
@@ -124,8 +135,18 @@ impl Defaults {
     }
 }
 
-impl From<Args> for Settings {
-    fn from(args: Args) -> Self {
+impl Args {
+    fn settings(self) -> Result<Settings, Failure> {
+        let args = self;
+        let optimiser = match (args.optimiser, args.momentum) {
+            (OptimiserSpec::Sgd(sgd), Some(momentum)) => {
+                OptimiserSpec::Sgd(Sgd { momentum, ..sgd })
+            }
+            (optimiser, None) => optimiser,
+            (OptimiserSpec::Adam(_) | OptimiserSpec::AdamW(_), Some(_)) => {
+                return Err(Failure::new("--momentum is for gradient descent: adam has its own"));
+            }
+        };
         let source = match (args.data, args.label, args.mnist) {
             (Some(path), Some(label), _) => Source::Csv { path, label },
             (_, _, Some(dir)) => Source::Mnist { dir },
@@ -137,7 +158,7 @@ impl From<Args> for Settings {
             (None, Some(Hidden(units))) => Network::Dense(units),
             (None, None) => Network::Dense(defaults.hidden.to_vec()),
         };
-        Settings {
+        Ok(Settings {
             source,
             holders: args.holders.into(),
             test_every: args.test_every.into(),
@@ -146,16 +167,17 @@ impl From<Args> for Settings {
             epochs: args.epochs.unwrap_or(defaults.epochs),
             batch: args.batch.unwrap_or(defaults.batch),
             learning_rate: args.learning_rate,
+            optimiser,
             initial: args.initial,
             seed: args.seed,
             security: args.security,
             keep: args.keep,
-        }
+        })
     }
 }
 
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
-    let settings = Settings::from(args);
+    let settings = args.settings()?;
     let report = block_on(demo::run(&settings, out))?;
     out.result(&report, || format!("\n{}", demo::render(&report)));
     Ok(())
@@ -175,7 +197,7 @@ mod tests {
     fn settings(args: &str) -> Result<Settings, String> {
         let words = ["demo"].into_iter().chain(args.split_whitespace());
         match Command::try_parse_from(words) {
-            Ok(command) => Ok(command.args.into()),
+            Ok(command) => command.args.settings().map_err(|failure| failure.message),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -193,6 +215,11 @@ mod tests {
         assert_eq!((mnist.network, mnist.epochs, mnist.batch), (dense(&[]), 1, 5));
         let lenet = settings("--mnist dir --network lenet").unwrap();
         assert_eq!((lenet.network, lenet.batch), (Network::Lenet, 128));
+        let adam = settings("--optimiser adam").unwrap();
+        assert_eq!(adam.optimiser, OptimiserSpec::Adam(nn::spec::Adam::default()));
+        let sgd = settings("--momentum 0.9").unwrap();
+        let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
+        assert_eq!(sgd.optimiser, OptimiserSpec::Sgd(momentum));
         assert_eq!(hidden(""), Ok(Hidden(vec![])));
     }
 
@@ -209,6 +236,8 @@ mod tests {
             ("--hidden 0", "`0` is not a number of units"),
             ("--test-every 1", "1 is not in 2.."),
             ("--holders 0", "0 is not in 1.."),
+            ("--optimiser newton", "unknown variant `newton`"),
+            ("--optimiser adam --momentum 0.9", "adam has its own"),
             ("--security none", "possible values"),
         ] {
             let error = settings(args).unwrap_err();

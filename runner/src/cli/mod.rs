@@ -18,6 +18,7 @@ mod party;
 mod predict;
 mod predict_private;
 mod preprocess;
+mod range;
 mod schema;
 mod share;
 mod status;
@@ -71,6 +72,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Twin(twin::Args),
+    Range(range::Args),
     Status(status::Args),
     Bench(bench::Args),
 }
@@ -96,6 +98,7 @@ impl Command {
             Command::Evaluate(args) => evaluate::run(args, out),
             Command::Predict(args) => predict::run(args, out),
             Command::Twin(args) => twin::run(args, out),
+            Command::Range(args) => range::run(args, out),
             Command::Status(args) => status::run(args, out),
             Command::Bench(args) => bench::run(args, out),
         }

@@ -120,7 +120,7 @@ impl Bar {
             TrainEvent::Forecast(forecast) => self.foretell(forecast),
             TrainEvent::Progress(progress) => self.block_done(progress),
             // No rows are used.
-            TrainEvent::Checking(_) => {}
+            TrainEvent::Checking(_) | TrainEvent::Figures(_) => {}
             TrainEvent::Cancelling => {
                 self.out.event(&json!({ "event": "cancelling" }));
                 self.out.note("Stopping at the parties; blocks that are done stay in stock ...");

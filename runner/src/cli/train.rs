@@ -6,6 +6,7 @@ use super::training_bar::TrainingBar;
 use crate::bench::figures::bytes;
 use crate::bench::forecast::Forecast;
 use crate::bench::tables::ratio;
+use crate::control::EpochFigures;
 use crate::evaluation::table;
 use crate::failure::Failure;
 use crate::files;
@@ -84,6 +85,9 @@ struct Summary {
     pids: [u32; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
+    /// What was revealed after the last epoch, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<serde_json::Value>,
 }
 
 impl Summary {
@@ -104,6 +108,7 @@ impl Summary {
             peak_rss_bytes: report.parties.map(|party| party.peak_rss_bytes),
             pids: report.parties.map(|party| party.pid),
             forecast,
+            figures: report.figures.last().map(named),
         }
     }
 
@@ -191,6 +196,14 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
         }
         TrainEvent::Checking(checked) => bar.rows_checked(checked),
         TrainEvent::Progress(progress) => bar.batch_done(progress),
+        TrainEvent::Figures(figures) => {
+            out.event(&json!({
+                "event": "figures",
+                "epoch": figures.epoch,
+                "figures": named(&figures),
+            }));
+            bar.note(format!("After epoch {}: {}", figures.epoch, text_of(&figures)));
+        }
         // A training makes no triples.
         TrainEvent::Forecast(_) => {}
         TrainEvent::Cancelling => {
@@ -198,4 +211,24 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
             out.note("Stopping at the parties ...");
         }
     }
+}
+
+/// Figures by name: a number, or the rows of a table one after the other.
+fn named(figures: &EpochFigures) -> serde_json::Value {
+    let value = |values: &[f64]| match values {
+        [value] => json!(value),
+        values => json!(values),
+    };
+    let by_name = figures.figures.iter().map(|f| (f.metric.name().to_owned(), value(&f.values)));
+    by_name.collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Figures in a line.
+fn text_of(figures: &EpochFigures) -> String {
+    let number = |values: &[f64]| match values {
+        [value] => format!("{value:.4}"),
+        values => values.iter().map(|count| format!("{count:.0}")).collect::<Vec<_>>().join(" "),
+    };
+    let figures = figures.figures.iter().map(|f| format!("{} {}", f.metric, number(&f.values)));
+    figures.collect::<Vec<_>>().join(", ")
 }

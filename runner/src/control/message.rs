@@ -7,6 +7,7 @@ use crate::sharefile::DataSetId;
 use jiff::Timestamp;
 use mpc_core::net::{SessionId, Traffic};
 use mpc_core::party::PartyId;
+use nn::validation::Figure;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -161,12 +162,26 @@ pub enum SessionEvent {
     Checking(Checked),
     /// A batch, or a block of triples, is done.
     Progress(Progress),
+    /// What was revealed of the model after an epoch.
+    Figures(EpochFigures),
     /// Nothing new; sent regularly so that silence means trouble.
     Alive,
     /// Where the party has written down what it saw of a computation that broke off.
     Evidence(String),
     /// The session is over.
     Ended(SessionEnd),
+}
+
+/// What was revealed after an epoch of how the model does on rows that are kept back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochFigures {
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// Whether it was the last.
+    pub last: bool,
+    /// The figures; a `rmse` in the units of the label.
+    pub figures: Vec<Figure>,
 }
 
 /// How far the check of the members' rows is.

@@ -13,8 +13,8 @@ pub use client::{Client, Dialer, TlsSocket};
 pub use error::ControlError;
 pub use frame::{CHUNK_BYTES, Frame, Framed, MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode, encode};
 pub use message::{
-    Answer, Checked, DataReply, DuringSession, FaultKind, FinishedSession, Forecast, Hello,
-    NodeStatus, Progress, Reason, Refusal, Request, SessionEnd, SessionEvent, SessionFault,
+    Answer, Checked, DataReply, DuringSession, EpochFigures, FaultKind, FinishedSession, Forecast,
+    Hello, NodeStatus, Progress, Reason, Refusal, Request, SessionEnd, SessionEvent, SessionFault,
     SessionStats, Upload, Welcome,
 };
 pub use upload::upload;

@@ -7,8 +7,8 @@ use crate::mnist;
 use crate::schema::{Label, Schema};
 use nn::loss::Loss;
 use nn::spec::{
-    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserKind, PrecisionSpec, RowOrder, Scaling,
-    Spec, TrainingSpec, Units, lenet,
+    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder, Scaling,
+    Schedule, Spec, TrainingSpec, Units, lenet,
 };
 use nn::volume::Volume;
 use serde::Serialize;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub batch: usize,
     /// Learning rate.
     pub learning_rate: f64,
+    /// How gradients change the weights.
+    pub optimiser: OptimiserSpec,
     /// What the weights are at the start.
     pub initial: Initial,
     /// Decides initial weights and order; drawn afresh if left out.
@@ -104,13 +106,18 @@ impl Settings {
                 epochs: self.epochs,
                 batch: self.batch,
                 learning_rate: self.learning_rate,
-                optimiser: OptimiserKind::default(),
+                optimiser: self.optimiser,
+                schedule: Schedule::default(),
+                warm_up: 0,
+                clip: None,
+                class_weights: Vec::new(),
                 order: RowOrder::default(),
                 initial: self.initial,
                 seed: Some(seed),
             },
             features: FeatureSpec { scaling },
             precision: PrecisionSpec::default(),
+            validation: None,
         }
     }
 

@@ -120,6 +120,7 @@ mod tests {
             recall: 0.125,
             f1: 1.0,
             log_loss: 0.7,
+            auc: None,
             confusion,
         };
         let secure = Evaluation::Classification { rows: 1234, classes: names.clone(), figures };

@@ -215,7 +215,7 @@ impl Graph {
                 let first = self.node("Sub", &[&one, &second], "probabilities.first", vec![]);
                 self.node("Concat", &[&first, &second], name, vec![int("axis", 1)]);
             }
-            (Loss::MeanSquared, Label::Number(label)) => {
+            (Loss::MeanSquared | Loss::Huber(_), Label::Number(label)) => {
                 let (min, max) = (label.bounds.min(), label.bounds.max());
                 let half = narrow(0, &[(max - min) / 2.0])?;
                 let middle = narrow(0, &[f64::midpoint(min, max)])?;

@@ -29,7 +29,7 @@ impl InferencePolicy {
     /// The most that is answered by a model of this loss.
     pub fn most(&self, loss: Loss) -> Answer {
         self.answer.unwrap_or(match loss {
-            Loss::MeanSquared => Answer::Numbers,
+            Loss::MeanSquared | Loss::Huber(_) => Answer::Numbers,
             _ => Answer::Class,
         })
     }

@@ -141,6 +141,7 @@ impl Comparable for Terms {
             ("agreement", a.agreement == b.agreement),
             ("receiver", a.receiver == b.receiver),
             ("network", a.spec == b.spec && a.tensors == b.tensors),
+            ("figures", a.figures == b.figures),
             ("transcript", a.transcript == b.transcript),
             ("security", a.security == b.security),
         ])

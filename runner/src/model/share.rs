@@ -1,6 +1,7 @@
 //! One party's share of tensors, a trained model for instance, sealed for their receiver.
 
 use super::shape::TensorShape;
+use crate::control::EpochFigures;
 use crate::digest::{Canonical, Digest};
 use crate::envelope::{self, Envelope, EnvelopeError};
 use crate::failure::Explain;
@@ -89,6 +90,9 @@ pub struct Terms {
     pub rows: u64,
     /// Network and training.
     pub spec: Spec,
+    /// What was revealed of how the model does on rows that were kept back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<EpochFigures>,
     /// The tensors, in the order of the payload.
     pub tensors: Vec<TensorTerms>,
 }

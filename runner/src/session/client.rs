@@ -4,13 +4,15 @@ use super::agreement::printable;
 use super::train_error::{TrainError, most_telling};
 use crate::consortium::Consortium;
 use crate::control::{
-    Checked, ControlError, Dialer, DuringSession, FaultKind, Forecast, Framed, Progress, Reason,
-    Refusal, Request, SessionEnd, SessionEvent, SessionFault, SessionStats, TlsSocket,
+    Checked, ControlError, Dialer, DuringSession, EpochFigures, FaultKind, Forecast, Framed,
+    Progress, Reason, Refusal, Request, SessionEnd, SessionEvent, SessionFault, SessionStats,
+    TlsSocket,
 };
 use crate::digest::Digest;
 use crate::identity::Identity;
 use mpc_core::net::SessionId;
 use mpc_core::party::PartyId;
+use nn::spec::MAX_EPOCHS;
 use std::time::Duration;
 use tokio::io::{AsyncRead, WriteHalf};
 use tokio::sync::mpsc;
@@ -29,7 +31,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(5);
 const QUEUE: usize = 64;
 
 /// What happens while a session runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TrainEvent {
     /// All parties agree and compute.
     Running {
@@ -42,6 +44,8 @@ pub enum TrainEvent {
     Checking(Checked),
     /// All parties have done this batch, or block of triples.
     Progress(Progress),
+    /// What was revealed after an epoch, as at least two parties say.
+    Figures(EpochFigures),
     /// The end was asked for.
     Cancelling,
 }
@@ -55,6 +59,8 @@ pub struct TrainReport {
     pub agreement: Digest,
     /// What each party measured.
     pub parties: [SessionStats; 3],
+    /// What was revealed after epochs.
+    pub figures: Vec<EpochFigures>,
 }
 
 /// What a party said, or that its connection failed.
@@ -165,6 +171,8 @@ struct Follower {
     checks_shown: Option<Checked>,
     progress: [Option<Progress>; 3],
     shown: Option<Progress>,
+    figures: [Vec<EpochFigures>; 3],
+    figures_shown: Vec<EpochFigures>,
     forecast: Option<Forecast>,
     evidence: [Option<String>; 3],
     ends: [Option<End>; 3],
@@ -228,6 +236,13 @@ impl Follower {
                 self.progress[i] = Some(progress);
                 self.show(on_event);
             }
+            Ok(SessionEvent::Figures(figures)) => {
+                let of_party = &mut self.figures[i];
+                if of_party.len() < MAX_EPOCHS {
+                    of_party.push(figures);
+                }
+                self.show_figures(on_event);
+            }
             Ok(SessionEvent::Evidence(path)) => self.evidence[i] = Some(printable(&path)),
             Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
             Ok(SessionEvent::Ended(SessionEnd::Failed(fault))) => {
@@ -255,6 +270,17 @@ impl Follower {
         if let Some(progress) = slowest.filter(|_| slowest != self.shown) {
             self.shown = slowest;
             on_event(TrainEvent::Progress(progress));
+        }
+    }
+
+    /// Shows figures that two parties tell alike, of whom at most one is corrupt.
+    fn show_figures(&mut self, on_event: &mut impl FnMut(TrainEvent)) {
+        let [a, b, c] = self.figures.each_ref().map(|of| of.get(self.figures_shown.len()));
+        let told = [(a, b), (b, c), (a, c)].into_iter().find(|(x, y)| x.is_some() && x == y);
+        if let Some((Some(figures), _)) = told {
+            let figures = figures.clone();
+            self.figures_shown.push(figures.clone());
+            on_event(TrainEvent::Figures(figures));
         }
     }
 
@@ -302,7 +328,8 @@ impl Follower {
             }
         }
         if let (Ok(parties), Some(agreement)) = (stats.try_into(), self.agreements[0]) {
-            return Ok(TrainReport { session, agreement, parties });
+            let figures = self.figures_shown;
+            return Ok(TrainReport { session, agreement, parties, figures });
         }
         // Those who were told to stop because of a third have nothing to add.
         let stopped_at = stopped_at.filter(|_| cancelled || !self.abandoned);

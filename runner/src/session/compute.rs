@@ -9,13 +9,14 @@ use super::host::News;
 use super::prepare::{Plan, Prepared};
 use super::supply::{self, StoredBlocks};
 use super::{Agreement, checks, query};
-use crate::control::{Progress, SessionEnd, SessionFault, SessionStats};
+use crate::control::{EpochFigures, Progress, SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::inference::{KeptShare, KeptTerms, ModelId, Origin};
 use crate::job::{Multiplication, Security};
 use crate::memory::peak_rss_bytes;
 use crate::model::{ModelShare, TensorTerms, Terms, tensors};
 use crate::node::{Node, keep_share};
+use crate::schema::Label;
 use getrandom::SysRng;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
@@ -28,7 +29,9 @@ use mpc_core::security::{self, Malicious, SemiHonest};
 use mpc_core::share::{Arith, Fixed, Words};
 use nn::engine::Mpc;
 use nn::seed::Seed;
-use nn::train::{Dataset, Event, TrainedModel, train};
+use nn::spec::Metric;
+use nn::train::{Dataset, Event, Observer, TrainedModel, train};
+use nn::validation::Figure;
 use protocols::open::open;
 use std::cell::Cell;
 use std::io;
@@ -138,7 +141,10 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
     .map_err(|error| broken(end_of(error), trace.get()));
     let (computed, outcome) = computed?;
     let sealed = match (&*plan, computed) {
-        (Plan::Job(job), Computed::Model(model)) => seal(&node, job, model, &outcome),
+        (Plan::Job(job), Computed::Model(model)) => {
+            let figures = news.borrow().figures.clone();
+            seal(&node, job, model, figures, &outcome)
+        }
         (Plan::Query(query), Computed::Answers(answers)) => {
             query::seal(&node, query, &answers, &outcome).map(Some)
         }
@@ -195,7 +201,8 @@ async fn program<S: security::Security>(
             if !broken.is_empty() {
                 return Ok(Computed::BadData(SessionFault::bad_data(job, &broken)));
             }
-            train_shared(ctx, node, job, data, done).await.map(Computed::Model)
+            let told = Told { prepared: job, news, done };
+            train_shared(ctx, node, job, data, told).await.map(Computed::Model)
         }
         (Plan::Job(job), Loaded::Nothing) => {
             supply::make(ctx, node, job, done).await?;
@@ -210,14 +217,8 @@ async fn train_shared<S: security::Security>(
     node: &Arc<Node>,
     prepared: &Prepared,
     data: Dataset<Fixed>,
-    mut done: impl FnMut(Progress),
+    mut told: impl Observer,
 ) -> Result<TrainedModel<Fixed>> {
-    let mut observe = |event| {
-        if let Event::Batch(progress) = event {
-            done(progress.into());
-        }
-        ControlFlow::Continue(())
-    };
     let seed = match prepared.job.spec().training.seed {
         Some(number) => Seed::from_number(number),
         None => joint_seed(&ctx.step("seed")).await?,
@@ -226,7 +227,34 @@ async fn train_shared<S: security::Security>(
     if prepared.job.multiplication() == Multiplication::Beaver {
         engine = engine.with_triples(Rc::new(StoredBlocks::of(node, prepared)));
     }
-    train(&engine, &prepared.blueprint, data, &seed, &mut observe).await
+    train(&engine, &prepared.blueprint, data, &seed, &mut told).await
+}
+
+/// Tells of a training what the client may know.
+struct Told<'a, F> {
+    prepared: &'a Prepared,
+    news: &'a watch::Sender<News>,
+    done: F,
+}
+
+impl<F: FnMut(Progress)> Observer for Told<'_, F> {
+    fn observe(&mut self, event: Event) -> ControlFlow<()> {
+        if let Event::Batch(progress) = event {
+            (self.done)(progress.into());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn figures(&mut self, epoch: usize, figures: &[Figure], last: bool) {
+        let mut figures = figures.to_vec();
+        if let Label::Number(label) = self.prepared.schema.label() {
+            let half_width = (label.bounds.max() - label.bounds.min()) / 2.0;
+            let roots = figures.iter_mut().filter(|figure| figure.metric == Metric::Rmse);
+            roots.flat_map(|figure| &mut figure.values).for_each(|value| *value *= half_width);
+        }
+        let figures = EpochFigures { epoch: epoch as u64, last, figures };
+        self.news.send_modify(|news| news.figures.push(figures));
+    }
 }
 
 /// A public seed that no party can choose: a sharing that nobody knows, opened.
@@ -250,6 +278,7 @@ fn seal(
     node: &Node,
     prepared: &Prepared,
     model: TrainedModel<Fixed>,
+    figures: Vec<EpochFigures>,
     outcome: &Outcome,
 ) -> std::result::Result<Option<Vec<u8>>, String> {
     let Prepared { job, schema, submissions, blueprint, agreement, .. } = prepared;
@@ -274,6 +303,7 @@ fn seal(
         data: agreement.data.clone(),
         rows: submissions.iter().map(|submission| submission.rows).sum(),
         spec: job.spec().clone(),
+        figures,
         tensors: shapes
             .into_iter()
             .zip(&values)

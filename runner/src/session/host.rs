@@ -7,8 +7,8 @@ use super::loading::load_together;
 use super::prepare::{Plan, Prepared, prepare};
 use super::{Agreement, Cancel, Purpose, inputs, inquiry, query, supply};
 use crate::control::{
-    Checked, ControlError, DuringSession, Forecast, Framed, Progress, Reason, Refusal, SessionEnd,
-    SessionEvent, SessionFault, SessionStats,
+    Checked, ControlError, DuringSession, EpochFigures, Forecast, Framed, Progress, Reason,
+    Refusal, SessionEnd, SessionEvent, SessionFault, SessionStats,
 };
 use crate::digest::Digest;
 use crate::evidence::Evidence;
@@ -81,7 +81,7 @@ impl Task {
 }
 
 /// What a session has come to, for whoever reports it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct News {
     /// What the parties agreed on, once they compute.
     agreement: Option<Digest>,
@@ -91,6 +91,8 @@ pub(super) struct News {
     pub(super) checked: Option<Checked>,
     /// The last batch that was done.
     pub(super) progress: Option<Progress>,
+    /// What was revealed so far.
+    pub(super) figures: Vec<EpochFigures>,
 }
 
 /// Runs a session and reports to the client until it is over.
@@ -162,7 +164,7 @@ impl Reporter {
         to_client: &mut Framed<impl tokio::io::AsyncWrite + Unpin>,
         latest: &mut watch::Receiver<News>,
     ) -> Result<(), ControlError> {
-        let news = *latest.borrow_and_update();
+        let news = latest.borrow_and_update().clone();
         self.quiet += 1;
         if let Some(agreement) = news.agreement.filter(|_| self.told.agreement.is_none()) {
             self.quiet = 0;
@@ -178,6 +180,10 @@ impl Reporter {
         if let Some(progress) = news.progress.filter(|_| news.progress != self.told.progress) {
             self.quiet = 0;
             to_client.send(&SessionEvent::Progress(progress)).await?;
+        }
+        for figures in news.figures.iter().skip(self.told.figures.len()) {
+            self.quiet = 0;
+            to_client.send(&SessionEvent::Figures(figures.clone())).await?;
         }
         self.told = news;
         if self.quiet >= QUIET_REPORTS {

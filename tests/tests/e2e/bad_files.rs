@@ -24,7 +24,7 @@ fn a_job_that_makes_no_sense_is_refused_before_any_node_is_asked() {
         ("learning_rate = 0.5", "learning_rate = nan", &["training.learning_rate"]),
         ("learning_rate = 0.5", "learning_rate = \"fast\"", &["job.toml", "fast"]),
         ("dense = 8", "dense = 0", &["model.layers"]),
-        ("\"relu\"", "\"tanh\"", &["job.toml", "tanh"]),
+        ("\"relu\"", "\"swish\"", &["job.toml", "swish"]),
         ("softmax-cross-entropy", "hinge", &["job.toml", "hinge"]),
         ("receiver = \"analyst\"", "receiver = \"nobody\"", &["nobody", "no member"]),
         ("receiver = \"analyst\"", "receiver = \"Dr. No\"", &["job.toml", "Dr. No"]),

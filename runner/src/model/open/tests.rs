@@ -1,4 +1,5 @@
 use super::*;
+use crate::control::EpochFigures;
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::job::Security;
@@ -8,7 +9,8 @@ use crate::session::DataSetDigest;
 use crate::sharefile::DataSetId;
 use crate::sharefile::tests::TRIAL;
 use mpc_core::net::SessionId;
-use nn::spec::Spec;
+use nn::spec::{Metric, Spec};
+use nn::validation::Figure;
 use zeroize::Zeroizing;
 
 const SCALE: u32 = 16;
@@ -69,6 +71,7 @@ fn terms() -> Terms {
         }],
         rows: 40,
         spec,
+        figures: Vec::new(),
         tensors: tensors(blueprint.layers()).into_iter().map(tensor).collect(),
     }
 }
@@ -185,12 +188,16 @@ fn a_party_cannot_speak_for_another() {
 #[test]
 fn the_share_of_another_job_session_or_data_set_is_named() {
     type Edit = fn(&mut Terms);
-    let edits: [(&str, Edit); 7] = [
+    let edits: [(&str, Edit); 8] = [
         ("job", |t| t.job = Digest([9; 32])),
         ("session", |t| t.session = SessionId([9; 16])),
         ("list of data sets", |t| t.data[0].manifest = Digest([9; 32])),
         ("agreement", |t| t.agreement = Digest([9; 32])),
         ("network", |t| t.tensors[0].scale += 1),
+        ("figures", |t| {
+            let figures = vec![Figure { metric: Metric::Auc, values: vec![0.9] }];
+            t.figures.push(EpochFigures { epoch: 1, last: true, figures });
+        }),
         ("transcript", |t| t.transcript = Digest([9; 32])),
         ("schema", |t| t.schema_file.push('\n')),
     ];
