@@ -85,7 +85,7 @@ impl Loss {
     /// The error of each row times the weight of its class.
     ///
     /// It is averaged over the rows of the batch, not over their weights: what these add up to
-    /// is secret. It costs a product, beside a rounding to [`WEIGHTED_SCALE`] bits.
+    /// is secret. It costs a product, beside a rounding to `WEIGHTED_SCALE` bits.
     ///
     /// # Errors
     /// Those of the engine.
