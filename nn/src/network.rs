@@ -111,6 +111,7 @@ impl<T: Clone> Network<T> {
         let error = backward.weighted(&stage.step("weight"), error).await?;
         let layers = backward.descend(engine, passed, error).await?;
         let (updater, layers) = updater.update(&engine.step("update"), layers, step).await?;
+        let layers = layers.into_iter().map(Layer::predicting).collect();
         let steps = steps.wrapping_add(1);
         Ok(Network { layers, loss, class_weights, updater, plan, seed, steps })
     }

@@ -6,7 +6,9 @@ use common::{blueprint, quadrants, uniform};
 use mpc_core::error::Error;
 use ndarray::Array2;
 use nn::blueprint::Target;
-use nn::engine::{Engine, PlainFloat, finish};
+use nn::engine::{Engine, PlainFloat, PlainTensor, finish};
+use nn::network::Network;
+use nn::plan::Plan;
 use nn::seed::Seed;
 use nn::train::{DATA_SCALE, Dataset, Event, Progress, Trainer, train};
 use nn::twin::train_float;
@@ -105,4 +107,22 @@ fn the_seed_decides_and_repeats() {
     };
     assert_eq!(weights(1), weights(1));
     assert_ne!(weights(1), weights(2));
+}
+
+#[test]
+fn dropout_leaves_nothing_out_when_a_network_is_judged_between_steps() {
+    let (data, labels) = (Array2::ones((8, 6)), Array2::from_elem((8, 2), 0.5));
+    let data = Dataset { features: data, labels };
+    let spec = "[model]\nlayers = [{ dense = 6 }, { dropout = 0.5 }, { dense = 2 }]\n\
+                loss = \"softmax-cross-entropy\"\n\
+                [training]\nepochs = 1\nbatch = 8\nlearning_rate = 0.1";
+    let blueprint = blueprint(spec, &data, Target::Classes(2));
+    let (engine, seed) = (PlainFloat, Seed::from_number(3));
+    let plan = Plan::choose(&blueprint, DATA_SCALE).unwrap();
+    let plain = |values: &Array2<f64>| PlainTensor { values: values.clone(), scale: DATA_SCALE };
+    let network = Network::new(&engine, &blueprint, plan, &seed).unwrap();
+    let labels = plain(&data.labels);
+    let network = finish(network.trained(&engine, plain(&data.features), &labels, 8)).unwrap();
+    let outputs = finish(network.outputs(&engine, plain(&data.features))).unwrap().values;
+    assert!(outputs.rows().into_iter().all(|row| row == outputs.row(0)), "{outputs}");
 }

@@ -134,6 +134,16 @@ impl<T: Clone> Layer<T> {
         })
     }
 
+    /// The layer as it predicts, also between steps of training.
+    pub fn predicting(self) -> Self {
+        match self {
+            Layer::Dropout(Dropout { rate, scale, .. }) => {
+                Layer::Dropout(Dropout::new(rate, scale))
+            }
+            same => same,
+        }
+    }
+
     /// The layer as it is in a step of training: both counted from zero.
     pub fn in_step(self, seed: &Seed, layer: u32, step: u32) -> Self {
         match self {
