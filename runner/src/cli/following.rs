@@ -1,29 +1,50 @@
 //! Following a session that a command has started, until its end or Ctrl-C.
 
 use super::participant::{Participation, block_on};
-use crate::control::Request;
+use crate::control::{Refusal, Request};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::session::{self, TrainEvent, TrainReport};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
-/// Starts a session at the parties and follows it.
+/// How long to wait for a submission that is under way.
+const SUBMISSION_PATIENCE: Duration = Duration::from_secs(5);
+/// How long until another session is tried.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// Starts a session at the parties and follows it; a new one for a while as long as one of
+/// the data sets is being submitted.
 ///
 /// Ctrl-C ends it at all of them; pressed again, they are not waited for.
 pub fn follow(
     participation: &Participation,
-    request: &Request,
-    on_event: impl FnMut(TrainEvent),
+    request: impl Fn() -> Result<Request, Refusal>,
+    mut on_event: impl FnMut(TrainEvent),
 ) -> Result<TrainReport, Failure> {
+    let given_up = Instant::now() + SUBMISSION_PATIENCE;
     block_on(async {
-        let following = session::follow(
-            &participation.consortium,
-            &participation.identity,
-            participation.patience,
-            request,
-            interrupted(),
-            on_event,
-        );
+        let following = async {
+            loop {
+                let ended = session::follow(
+                    &participation.consortium,
+                    &participation.identity,
+                    participation.patience,
+                    &request()?,
+                    interrupted(),
+                    &mut on_event,
+                )
+                .await;
+                match ended {
+                    Err(e) if e.is_incomplete() && Instant::now() < given_up => {
+                        on_event(TrainEvent::Incomplete { reason: e.to_string() });
+                        sleep(TRY_AGAIN).await;
+                    }
+                    ended => return Ok(ended?),
+                }
+            }
+        };
         tokio::select! {
-            report = following => Ok(report?),
+            report = following => report,
             () = twice_interrupted() => {
                 Err(Failure::new("left without waiting for the parties; they stop by themselves")
                     .with_code(EXIT_INTERRUPTED))

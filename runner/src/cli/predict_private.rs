@@ -145,7 +145,10 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
             bar.note(format!("The parties agree: {}", agreement.short()));
         }
         TrainEvent::Checking(checked) => bar.rows_checked(checked),
-        TrainEvent::Progress(_) | TrainEvent::Forecast(_) | TrainEvent::Figures(_) => {}
+        TrainEvent::Progress(_)
+        | TrainEvent::Forecast(_)
+        | TrainEvent::Figures(_)
+        | TrainEvent::Incomplete { .. } => {}
         TrainEvent::Cancelling => {
             out.event(&json!({ "event": "cancelling" }));
             out.note("Stopping at the parties ...");

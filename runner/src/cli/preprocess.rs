@@ -79,9 +79,9 @@ impl Summary {
 pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     let participation = args.participant.load()?;
     let (job, schema) = Job::load(&args.job)?;
-    let request = session::preprocessing(job.to_toml(), schema.to_toml(), args.rows)?;
+    let request = || session::preprocessing(job.to_toml(), schema.to_toml(), args.rows);
     let mut bar = Bar::new(out);
-    let report = follow(&participation, &request, |event| bar.show(event));
+    let report = follow(&participation, request, |event| bar.show(event));
     bar.bar.finish_and_clear();
     let report = report?;
     let forecast = bar.forecast.ok_or_else(|| {
@@ -121,6 +121,10 @@ impl Bar {
             TrainEvent::Progress(progress) => self.block_done(progress),
             // No rows are used.
             TrainEvent::Checking(_) | TrainEvent::Figures(_) => {}
+            TrainEvent::Incomplete { reason } => {
+                self.out.event(&json!({ "event": "incomplete", "reason": reason }));
+                self.bar.println(format!("Trying again: {reason}"));
+            }
             TrainEvent::Cancelling => {
                 self.out.event(&json!({ "event": "cancelling" }));
                 self.out.note("Stopping at the parties; blocks that are done stay in stock ...");

@@ -172,9 +172,9 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             .with_hint("name a member as `receiver` in the job"));
     }
     let forecast = args.forecast.as_deref().map(read_forecast).transpose()?;
-    let request = session::training(job.to_toml(), schema.to_toml())?;
+    let request = || session::training(job.to_toml(), schema.to_toml());
     let bar = TrainingBar::new(out);
-    let report = follow(&participation, &request, |event| show(event, &bar, out));
+    let report = follow(&participation, request, |event| show(event, &bar, out));
     bar.finish();
     let summary = Summary::new(&job, &report?, forecast);
     out.result(&summary, || summary.text());
@@ -206,6 +206,10 @@ fn show(event: TrainEvent, bar: &TrainingBar, out: Output) {
         }
         // A training makes no triples.
         TrainEvent::Forecast(_) => {}
+        TrainEvent::Incomplete { reason } => {
+            out.event(&json!({ "event": "incomplete", "reason": reason }));
+            bar.note(format!("Trying again, as a submission may be under way: {reason}"));
+        }
         TrainEvent::Cancelling => {
             out.event(&json!({ "event": "cancelling" }));
             out.note("Stopping at the parties ...");

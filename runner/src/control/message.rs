@@ -292,6 +292,8 @@ pub enum FaultKind {
     Internal,
     /// Rows of a member are not what the schema says.
     BadData,
+    /// A data set is not at all parties: its submission is under way, or broke off.
+    Incomplete,
 }
 
 /// A session that has a model.

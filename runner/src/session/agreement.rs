@@ -106,6 +106,18 @@ impl Agreement {
         self.stocks = merge(&self.stocks, &theirs.stocks);
     }
 
+    /// Whether all that differs is that one party has data sets which the other has not, as
+    /// while they are submitted.
+    pub fn differs_in_sets_alone(&self, theirs: &Agreement, peer: PartyId) -> bool {
+        let shared = |mine: &Agreement, other: &Agreement| {
+            let both = |set: &&DataSetDigest| other.data.iter().any(|other| other.id == set.id);
+            let data = mine.data.iter().filter(both).cloned().collect();
+            Agreement { rows: 0, data, ..mine.clone() }
+        };
+        let (mine, theirs) = (shared(self, theirs), shared(theirs, self));
+        self.data != theirs.data && mine.differences(&theirs, peer).is_empty()
+    }
+
     /// What differs between this party's agreement and that of a peer, in words.
     pub fn differences(&self, theirs: &Agreement, peer: PartyId) -> Vec<String> {
         let mut differences = Vec::new();
@@ -235,6 +247,10 @@ mod tests {
         let mut more = agreement();
         more.data.push(DataSetDigest { id: DataSetId([0xcc; 16]), ..more.data[0].clone() });
         assert!(told(&more).contains("cc of hospital-a is at party 2 but not here"));
+        assert!(agreement().differs_in_sets_alone(&more, PartyId::P2));
+        more.data[0].manifest = Digest([9; 32]);
+        assert!(!agreement().differs_in_sets_alone(&more, PartyId::P2));
+        assert!(!agreement().differs_in_sets_alone(&agreement(), PartyId::P2));
         let mut odd = agreement();
         odd.code = "1\n2".into();
         assert!(told(&odd).contains("1\\n2 at party 2"), "control characters are not passed on");

@@ -48,6 +48,11 @@ pub enum TrainEvent {
     Figures(EpochFigures),
     /// The end was asked for.
     Cancelling,
+    /// A data set is not at all parties: another session is tried soon.
+    Incomplete {
+        /// Which data set, and where.
+        reason: String,
+    },
 }
 
 /// What a finished session reports.

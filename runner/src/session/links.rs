@@ -144,5 +144,9 @@ fn check(mine: &Agreement, theirs: Offer, peer: PartyId) -> Result<Agreement, Se
         return Ok(theirs);
     }
     let message = format!("the parties do not agree: {}", sentence(&differences));
-    Err(SessionFault::new(FaultKind::Disagreement, Some(peer), message))
+    let kind = match mine.differs_in_sets_alone(&theirs, peer) {
+        true => FaultKind::Incomplete,
+        false => FaultKind::Disagreement,
+    };
+    Err(SessionFault::new(kind, Some(peer), message))
 }

@@ -47,6 +47,14 @@ fn told(reporters: &[PartyId], fault: &SessionFault, evidence: &[(PartyId, Strin
     format!("{} (reported by {}{evidence})", fault.message, reporters.join(" and "))
 }
 
+impl TrainError {
+    /// Whether the session did not begin because a data set is not at all parties, which
+    /// passes if it is being submitted.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, TrainError::Failed { fault, .. } if fault.kind == FaultKind::Incomplete)
+    }
+}
+
 impl Explain for TrainError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -62,9 +70,11 @@ impl Explain for TrainError {
                      set out: list the others as `sets` under [data] in the job"
                 }
                 FaultKind::Disagreement => {
-                    "bring the parties to the same job, data, consortium and version; \
-                     a data set that is not at all three can be submitted again, or left out \
-                     by naming the others as `sets` under [data] in the job"
+                    "bring the parties to the same job, data, consortium and version"
+                }
+                FaultKind::Incomplete => {
+                    "its owner can submit that data set again, which completes it; or leave it \
+                     out by naming the others as `sets` under [data] in the job"
                 }
                 FaultKind::PeerLost => {
                     "start that party's node again, look into its log, then train again"
@@ -95,7 +105,7 @@ pub(super) fn most_telling(
     let weight = |fault: &SessionFault| match fault.kind {
         FaultKind::PeerMisbehaved => 7,
         FaultKind::Abort => 6,
-        FaultKind::Disagreement => 5,
+        FaultKind::Disagreement | FaultKind::Incomplete => 5,
         FaultKind::BadData => 4,
         FaultKind::Internal => 3,
         FaultKind::BadJob => 2,
