@@ -1,8 +1,13 @@
 //! A specification together with the shape of the data: every size is known.
 
+mod pairs;
+
+pub use pairs::{Pair, Role};
+
 use crate::loss::Loss;
 use crate::spec::{
-    LayerSpec, MAX_UNITS, Metric, ModelSpec, Scaling, Spec, SpecError, Units, layer_key,
+    BatchNormSpec, LayerSpec, MAX_UNITS, Metric, ModelSpec, Scaling, Spec, SpecError, Units,
+    layer_key,
 };
 use crate::validation::MAX_AUC_ROWS;
 use crate::volume::{Volume, Windows};
@@ -72,6 +77,13 @@ pub enum LayerShape {
     MaxPool(Windows),
     /// The mean of each window.
     AvgPool(Windows),
+    /// Each channel less its mean, by its deviation, times a factor, plus an offset.
+    BatchNorm {
+        /// What enters and leaves; a row that is no image is a pixel of many channels.
+        image: Volume,
+        /// What is added to variances, and how fast their running means follow.
+        spec: BatchNormSpec,
+    },
     /// In training, zero with this probability.
     Dropout(f64),
     /// Nothing: an image is a row as it is.
@@ -189,15 +201,6 @@ impl Blueprint {
 }
 
 impl LayerShape {
-    /// Rows and columns of the layer's weights, an output a row, if it has some.
-    pub fn weights(&self) -> Option<[usize; 2]> {
-        match self {
-            LayerShape::Dense { inputs, outputs } => Some([*outputs, *inputs]),
-            LayerShape::Conv { windows, filters } => Some([*filters, windows.len()]),
-            _ => None,
-        }
-    }
-
     /// Width of a row that leaves the layer, where it is not that of one that enters.
     pub fn width(&self) -> Option<usize> {
         match self {
@@ -215,9 +218,9 @@ impl LayerShape {
         matches!(self, LayerShape::Relu | LayerShape::LeakyRelu(_))
     }
 
-    /// Weights and biases of the layer.
+    /// Numbers in the tensors of the layer.
     pub fn parameters(&self) -> usize {
-        self.weights().map_or(0, |[outputs, inputs]| (inputs + 1) * outputs)
+        self.pairs().iter().flat_map(|pair| pair.shapes).map(|[rows, columns]| rows * columns).sum()
     }
 }
 
@@ -339,6 +342,13 @@ fn layer_shape(layer: &LayerSpec, input: &mut Input, outputs: usize) -> Result<L
         LayerSpec::Flatten => {
             *input = Input::Row(input.width());
             LayerShape::Flatten
+        }
+        LayerSpec::BatchNorm(spec) => {
+            let image = match *input {
+                Input::Row(channels) => Volume { height: 1, width: 1, channels },
+                Input::Image(image) => image,
+            };
+            LayerShape::BatchNorm { image, spec }
         }
         LayerSpec::Dropout(rate) => LayerShape::Dropout(rate),
         LayerSpec::Relu => LayerShape::Relu,

@@ -10,9 +10,9 @@
 //! its input at the scale by which that of its bias exceeds that of its weights, for then the
 //! bias is added without rounding; activations are rounded to what the next layer takes.
 
-use crate::blueprint::LayerShape;
+use crate::blueprint::{LayerShape, Pair, Role};
 use crate::engine::Engine;
-use crate::layers::{Layer, Parameters};
+use crate::layers::{Layer, Parameters, batch_norm};
 use crate::loss::Loss;
 use crate::train::DATA_SCALE;
 use mpc_core::error::{Error, Result};
@@ -103,15 +103,15 @@ impl<T: Clone> SharedModel<T> {
         let mut layers = Vec::with_capacity(shapes.len());
         let mut width = None;
         for shape in shapes {
-            layers.push(match shape.weights() {
-                Some(of_weights) => {
-                    let of_layer = parameters.next().ok_or_else(|| misfit("too few"))?;
-                    let default = if width.is_none() { DATA_SCALE } else { ANSWER_SCALE };
-                    let (fitted, input_scale) = fitted(engine, of_weights, of_layer, default)?;
-                    Layer::new(shape, input_scale, ANSWER_SCALE, |_| Ok(fitted))?
-                }
-                None => Layer::new(shape, ANSWER_SCALE, ANSWER_SCALE, |_| Err(misfit("none")))?,
-            });
+            let default = if width.is_none() { DATA_SCALE } else { ANSWER_SCALE };
+            let mut input_scale = ANSWER_SCALE;
+            let layer = Layer::new(shape, ANSWER_SCALE, ANSWER_SCALE, |pair| {
+                let of_layer = parameters.next().ok_or_else(|| misfit("too few"))?;
+                let (of_layer, by_bias) = fitted(engine, pair, of_layer, default)?;
+                input_scale = by_bias;
+                Ok(of_layer)
+            })?;
+            layers.push(layer.taking(input_scale));
             width = shape.width().or(width);
         }
         match (parameters.len(), width) {
@@ -202,16 +202,20 @@ async fn answer_of<E: Engine>(
 /// is that where the parameters do not tell.
 fn fitted<E: Engine>(
     engine: &E,
-    shape: [usize; 2],
+    Pair { role, shapes }: Pair,
     parameters: Parameters<E::Tensor>,
     default: u32,
 ) -> Result<(Parameters<E::Tensor>, u32)> {
     let Parameters { weights, bias } = parameters;
-    for (op, tensor, right) in [("weights", &weights, shape), ("bias", &bias, [1, shape[0]])] {
+    for (op, tensor, right) in [("weights", &weights, shapes[0]), ("bias", &bias, shapes[1])] {
         let left = engine.shape(tensor);
         if left != right {
             return Err(Error::Shape { op, left, right });
         }
+    }
+    if !matches!(role, Role::Weights { .. }) {
+        // A normalisation takes its tensors at any scale.
+        return Ok((Parameters { weights, bias }, default));
     }
     let by_bias = engine.scale(&bias).checked_sub(engine.scale(&weights));
     let input_scale = by_bias.filter(|&scale| scale > 0).unwrap_or(default);
@@ -226,6 +230,7 @@ fn round_to_what_follows<T>(layers: &mut [Layer<T>]) {
         match layer {
             Layer::Dense(dense) => following = dense.input_scale,
             Layer::Conv(conv) => following = conv.input_scale,
+            Layer::BatchNorm(_) => following = batch_norm::INPUT_SCALE,
             Layer::MaxPool(pool) => pool.scale = following,
             Layer::AvgPool(pool) => pool.scale = following,
             Layer::Dropout(_) | Layer::Flatten => {}

@@ -1,11 +1,14 @@
 //! The opened model: what the receiver has, and predicts with, in floating point.
 
-use crate::blueprint::LayerShape;
+use crate::blueprint::{LayerShape, Pair, Role};
 use crate::engine::{PlainFloat, PlainTensor, finish, sigmoid, softmax_in_place};
 use crate::layers::{Layer, Parameters};
 use crate::loss::Loss;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
+
+/// A variance that is rounded can be this far below zero; every `epsilon` is larger.
+const LEAST_VARIANCE: f64 = -5e-6;
 
 /// A trained network in the clear.
 ///
@@ -32,17 +35,17 @@ impl Model {
         let mut parameters = parameters.into_iter();
         let mut built = Vec::with_capacity(layers.len());
         for (index, shape) in layers.iter().enumerate() {
-            built.push(Layer::new(shape, 0, 0, |weights| {
+            built.push(Layer::new(shape, 0, 0, |pair| {
                 let parameters = parameters.next().ok_or_else(|| {
                     Error::Misuse(format!("weights of layer {} are missing", index + 1))
                 })?;
-                checked(index, weights, parameters)
+                checked(index, pair, parameters)
             })?);
         }
         match parameters.len() {
             0 => Ok(Model { shapes: layers.to_vec(), layers: built, loss }),
             left => Err(Error::Misuse(format!(
-                "weights for {given} layers, but the network has {} that take some",
+                "{given} pairs of weights and biases, but the network has {}",
                 given - left
             ))),
         }
@@ -58,9 +61,10 @@ impl Model {
         self.loss
     }
 
-    /// Weights (`outputs x inputs`) and bias (`1 x outputs`) of each layer that has some.
+    /// The pairs of tensors of each layer that has some: weights (`outputs x inputs`) and bias
+    /// (`1 x outputs`), or see [`LayerShape::pairs`].
     pub fn parameters(&self) -> impl Iterator<Item = Parameters<&Array2<f64>>> {
-        self.layers.iter().filter_map(Layer::parameters).map(|parameters| Parameters {
+        self.layers.iter().flat_map(Layer::pairs).map(|parameters| Parameters {
             weights: &parameters.weights.values,
             bias: &parameters.bias.values,
         })
@@ -110,21 +114,24 @@ impl Model {
     }
 }
 
-/// Weights and bias of the shapes that a layer needs, without anything that is no number.
+/// Tensors of the shapes that a layer needs, without anything that is no number.
 fn checked(
     index: usize,
-    [outputs, inputs]: [usize; 2],
+    Pair { role, shapes: [first, second] }: Pair,
     parameters: Parameters<Array2<f64>>,
 ) -> Result<Parameters<PlainTensor<f64>>> {
     let Parameters { weights, bias } = parameters;
-    if weights.dim() != (outputs, inputs) || bias.dim() != (1, outputs) {
+    let found = [&weights, &bias].map(|tensor| [tensor.nrows(), tensor.ncols()]);
+    if found != [first, second] {
+        let [wanted, found] =
+            [[first, second], found].map(|[[a, b], [c, d]]| format!("{a} x {b} and {c} x {d}"));
         return Err(Error::Misuse(format!(
-            "layer {} needs {outputs} x {inputs} weights and a bias of {outputs}, \
-             not {:?} and {:?}",
-            index + 1,
-            weights.dim(),
-            bias.dim()
+            "layer {} needs tensors of {wanted}, not {found}",
+            index + 1
         )));
+    }
+    if role == Role::Statistics && bias.iter().any(|variance| *variance < LEAST_VARIANCE) {
+        return Err(Error::Misuse(format!("a variance of layer {} is negative", index + 1)));
     }
     if weights.iter().chain(&bias).any(|weight| !weight.is_finite()) {
         return Err(Error::Misuse(format!("a weight of layer {} is not a number", index + 1)));

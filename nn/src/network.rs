@@ -43,9 +43,9 @@ impl<T: Clone> Network<T> {
         let mut layers = Vec::with_capacity(blueprint.layers().len());
         for (index, shape) in blueprint.layers().iter().enumerate() {
             let input_scale = plan.input_of(index);
-            layers.push(Layer::new(shape, input_scale, plan.activations, |weights| {
-                let initial = init::dense(training.initial, weights, seed, index);
-                Parameters::public(engine, &initial, input_scale, plan.weights(input_scale))
+            layers.push(Layer::new(shape, input_scale, plan.activations, |pair| {
+                let initial = init::initial(training.initial, pair, seed, index);
+                Parameters::public(engine, &initial, plan.tensors(pair.role, input_scale))
             })?);
         }
         let loss = blueprint.spec().model.loss;
@@ -98,7 +98,7 @@ impl<T: Clone> Network<T> {
             let step = engine.step(&format!("forward-{index}"));
             let layer = layer.in_step(&seed, index as u32, steps);
             let (output, saved) = layer.forward(&step, value).await?;
-            passed.push((layer, saved));
+            passed.push((layer.after_forward(&saved), saved));
             value = output;
         }
         let step = updater.step_size(batch);

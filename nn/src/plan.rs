@@ -54,8 +54,9 @@
 //! The first layer's input may have another scale than `a`: data that come with fewer
 //! bits are used as they are.
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Role};
 use crate::engine::{MAX_COMPARE_BITS, MAX_RESCALE_BITS};
+use crate::layers::batch_norm;
 use crate::optim::largest_step;
 use crate::scaling::input_scale;
 use crate::spec::{PrecisionSpec, SpecError};
@@ -162,6 +163,15 @@ impl Plan {
     pub fn weights(&self, input: u32) -> u32 {
         let most = MAX_RESCALE_BITS - self.head_room - input.max(self.errors);
         self.exact_weights(input).min(i64::from(most)) as u32
+    }
+
+    /// Scales of the two tensors of a layer whose input has scale `input`.
+    pub fn tensors(&self, role: Role, input: u32) -> [u32; 2] {
+        match role {
+            Role::Weights { .. } => [self.weights(input), input + self.weights(input)],
+            Role::Scaling => batch_norm::SCALING,
+            Role::Statistics => batch_norm::STATISTICS,
+        }
     }
 
     /// Whether updates of the weights need no rounding.

@@ -50,6 +50,7 @@
 //! ```
 //!
 //! All layers: `dense`, `conv`, `max-pool`, `avg-pool`, `"global-avg-pool"`, `"flatten"`,
+//! `"batch-norm"` or `{ batch-norm = 0.1, epsilon = 1e-5 }` (how fast its statistics follow),
 //! `{ dropout = 0.5 }`, `"relu"`, `"leaky-relu"` or `{ leaky-relu = 0.01 }`, `"sigmoid"`, `"tanh"`.
 //!
 //! Widths of the inputs come from the data; `{ dense = "outputs" }` is as wide as
@@ -63,7 +64,7 @@ mod optimiser;
 mod training;
 mod validation;
 
-pub use layer::{ConvSpec, LayerSpec, PoolSpec, Units};
+pub use layer::{BatchNormSpec, ConvSpec, LayerSpec, PoolSpec, Units};
 pub use model::{MAX_LAYERS, MAX_UNITS, ModelSpec, lenet};
 pub use optimiser::{Adam, Clip, OptimiserSpec, Schedule, Sgd};
 pub use training::{

@@ -78,7 +78,8 @@ impl<F: FnMut(Event) -> ControlFlow<()>> Observer for F {
 /// What training leaves: a model that takes features as they came, before scaling.
 #[derive(Clone, Debug)]
 pub struct TrainedModel<T> {
-    /// The parameters of each layer that has some, from the input on.
+    /// The pairs of tensors of each layer that has some, from the input on: see
+    /// [`LayerShape::pairs`](crate::blueprint::LayerShape::pairs).
     pub parameters: Vec<Parameters<T>>,
 }
 
@@ -251,7 +252,10 @@ impl<'a, E: Engine> Trainer<'a, E> {
                     let [_, window] = stage.shape(&parameters.weights);
                     (map.take().map(|map| map.for_windows(window)), parameters)
                 }
-                _ => continue,
+                other => {
+                    parameters.extend(other.pairs().into_iter().map(Parameters::cloned));
+                    continue;
+                }
             };
             parameters.push(match map {
                 Some(map) => map.fold(&stage, trained).await?,

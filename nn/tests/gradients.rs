@@ -54,11 +54,11 @@ fn huber(error: f64, distance: f64) -> f64 {
 }
 
 fn initial_parameters(layers: &[LayerShape], seed: &Seed) -> Vec<Weights> {
-    let draw = |(index, layer): (usize, &LayerShape)| {
-        let drawn = init::dense(Initial::default(), layer.weights()?, seed, index);
-        Some(Parameters { weights: drawn.weights, bias: drawn.bias })
+    let pairs = |(index, layer): (usize, &LayerShape)| {
+        layer.pairs().into_iter().map(move |pair| (index, pair)).collect::<Vec<_>>()
     };
-    layers.iter().enumerate().filter_map(draw).collect()
+    let all = layers.iter().enumerate().flat_map(pairs);
+    all.map(|(index, pair)| init::initial(Initial::default(), pair, seed, index)).collect()
 }
 
 /// Compares one training step on rows of five numbers with finite differences of the mean

@@ -154,11 +154,13 @@ fn numbers_and_more_rows_than_fit_one_go() {
 /// scaling that was folded into it.
 #[test]
 fn a_trained_model_needs_no_opening() {
-    for scaling in ["standardise", "unit", "none"] {
+    for (scaling, then) in
+        [("standardise", ""), ("unit", ""), ("none", ""), ("standardise", "\"batch-norm\",")]
+    {
         let spec = format!(
             r#"
             [model]
-            layers = [{{ dense = 6 }}, "relu", {{ dense = "outputs" }}]
+            layers = [{{ dense = 6 }}, {then} "relu", {{ dense = "outputs" }}]
             loss = "softmax-cross-entropy"
             [training]
             epochs = 4
@@ -199,7 +201,7 @@ fn a_trained_model_needs_no_opening() {
         let loss = blueprint.spec().model.loss;
         let opened = Model::new(blueprint.layers(), loss, parameters.collect()).unwrap();
         let expected = opened.outputs(&features).unwrap();
-        assert!(distance(&answers, &expected) < 2e-3, "{scaling}");
+        assert!(distance(&answers, &expected) < 2e-3, "{scaling} {then}");
     }
 }
 

@@ -233,6 +233,46 @@ fn means_and_soft_activations() {
     agrees(spec, Target::Classes(3), &images(), 0.01);
 }
 
+#[test]
+fn normalised_batches() {
+    let spec = r#"
+        [model]
+        layers = [
+            { dense = 8 }, "batch-norm", "relu",
+            { dense = 6 }, "sigmoid", { batch-norm = 0.5, epsilon = 1e-3 },
+            { dense = "outputs" },
+        ]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 32
+        learning_rate = 0.1
+    "#;
+    agrees(spec, Target::Classes(3), &classes(), 0.01);
+}
+
+#[test]
+fn normalised_channels() {
+    let spec = r#"
+        [model]
+        input = [5, 5, 1]
+        layers = [
+            { conv = 4, kernel = 2 }, "batch-norm", "relu", { max-pool = 2 },
+            { conv = 5, kernel = 2, padding = 1 }, "batch-norm", { avg-pool = 3 },
+            "flatten", { dense = "outputs" },
+        ]
+        loss = "softmax-cross-entropy"
+        [training]
+        epochs = 2
+        batch = 32
+        learning_rate = 0.05
+        optimiser = { kind = "sgd", momentum = 0.9 }
+        [features]
+        scaling = "unit"
+    "#;
+    agrees(spec, Target::Classes(3), &images(), 0.02);
+}
+
 /// A regression with this in its training.
 fn regression(training: &str) -> String {
     format!(

@@ -5,7 +5,7 @@ mod common;
 
 use common::{blueprint, distance, uniform};
 use ndarray::{Array2, Axis, s};
-use nn::blueprint::{Blueprint, Target};
+use nn::blueprint::{Blueprint, LayerShape, Target};
 use nn::engine::Rounding;
 use nn::init;
 use nn::model::Model;
@@ -42,7 +42,12 @@ fn parameters(model: &Model) -> Array2<f64> {
 
 /// `f(parameters, gradient, step counted from 1)` for every batch, from the same start.
 fn by_definition(mut f: impl FnMut(&mut Array2<f64>, Array2<f64>, usize)) -> Array2<f64> {
-    let start = init::dense(Initial::Uniform, [2, 3], &Seed::from_number(3), 0);
+    let start = init::initial(
+        Initial::Uniform,
+        LayerShape::Dense { inputs: 3, outputs: 2 }.pairs()[0],
+        &Seed::from_number(3),
+        0,
+    );
     let mut all = ndarray::concatenate![Axis(1), start.weights, start.bias.t()];
     let Dataset { features, labels } = data();
     let features = ndarray::concatenate![Axis(1), features, Array2::ones((ROWS, 1))];

@@ -6,7 +6,6 @@ use common::{distance, uniform};
 use ndarray::{Array2, Axis, array, concatenate};
 use nn::blueprint::Column::{self, Bounded, Indicator};
 use nn::engine::{Engine, PlainFixed, PlainFloat, PlainTensor, Rounding, Trans, finish};
-use nn::init::DenseInitial;
 use nn::layers::Parameters;
 use nn::scaling::{FeatureMap, MIN_DEVIATION, input_scale, scale_features};
 use nn::spec::Scaling;
@@ -121,8 +120,8 @@ fn both_ways<E: Engine<Tensor = PlainTensor<V>>, V: Clone>(
     decode: impl Fn(&E::Tensor) -> Array2<f64>,
 ) -> [Array2<f64>; 2] {
     let (features, columns) = mixed(200);
-    let initial = DenseInitial { weights: uniform(3, 4, 5), bias: uniform(1, 3, 6) };
-    let layer = Parameters::public(engine, &initial, ACTIVATIONS, 37).unwrap();
+    let initial = Parameters { weights: uniform(3, 4, 5), bias: uniform(1, 3, 6) };
+    let layer = Parameters::public(engine, &initial, [37, ACTIVATIONS + 37]).unwrap();
     let shared = engine.public(&features, DATA_SCALE).unwrap();
     let scaled = scale_features(engine, scaling, &columns, shared, ACTIVATIONS);
     let (scaled, map): (_, FeatureMap<E::Tensor>) = finish(scaled).unwrap();

@@ -13,6 +13,7 @@
 //! not round either: it is taken of exact numbers.
 
 mod avg_pool;
+pub(crate) mod batch_norm;
 mod conv;
 mod dense;
 mod dropout;
@@ -24,6 +25,7 @@ mod sigmoid;
 mod tanh;
 
 pub use avg_pool::AvgPool;
+pub use batch_norm::{BatchNorm, Statistics};
 pub use conv::Conv;
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -34,10 +36,10 @@ pub use relu::Relu;
 pub use sigmoid::Sigmoid;
 pub use tanh::Tanh;
 
-use crate::blueprint::LayerShape;
+use crate::blueprint::{LayerShape, Pair};
 use crate::engine::Engine;
 use crate::seed::Seed;
-use mpc_core::error::Result;
+use mpc_core::error::{Error, Result};
 
 /// What the backward pass of a layer needs of its forward pass.
 pub type Saved<T> = Vec<T>;
@@ -53,6 +55,8 @@ pub enum Layer<T> {
     MaxPool(MaxPool),
     /// The mean of each window.
     AvgPool(AvgPool),
+    /// The normalisation of batches.
+    BatchNorm(BatchNorm<T>),
     /// Some of the input, in training.
     Dropout(Dropout),
     /// An image as a row, which it is anyway.
@@ -69,7 +73,7 @@ pub enum Layer<T> {
 
 impl<T: Clone> Layer<T> {
     /// A layer that takes its input at `input_scale` and has activations at `scale`;
-    /// `parameters` gives it weights of so many rows and columns, where it has some.
+    /// `parameters` gives it its pairs of tensors, where it has some.
     ///
     /// # Errors
     /// Those of `parameters`.
@@ -77,15 +81,17 @@ impl<T: Clone> Layer<T> {
         shape: &LayerShape,
         input_scale: u32,
         scale: u32,
-        parameters: impl FnOnce([usize; 2]) -> Result<Parameters<T>>,
+        parameters: impl FnMut(Pair) -> Result<Parameters<T>>,
     ) -> Result<Self> {
+        let mut given = shape.pairs().into_iter().map(parameters);
+        let mut next = || given.next().unwrap_or_else(|| Err(Error::Misuse("no tensors".into())));
         Ok(match *shape {
-            LayerShape::Dense { inputs, outputs } => {
-                Layer::Dense(Dense { parameters: parameters([outputs, inputs])?, input_scale })
-            }
+            LayerShape::Dense { .. } => Layer::Dense(Dense { parameters: next()?, input_scale }),
             LayerShape::Conv { ref windows, filters } => {
-                let parameters = parameters([filters, windows.len()])?;
-                Layer::Conv(Conv::new(windows, filters, parameters, input_scale))
+                Layer::Conv(Conv::new(windows, filters, next()?, input_scale))
+            }
+            LayerShape::BatchNorm { image, spec } => {
+                Layer::BatchNorm(BatchNorm::new(image, spec, next()?, next()?))
             }
             LayerShape::MaxPool(ref windows) => Layer::MaxPool(MaxPool::new(windows, scale)),
             LayerShape::AvgPool(ref windows) => Layer::AvgPool(AvgPool::new(windows, scale)),
@@ -98,13 +104,37 @@ impl<T: Clone> Layer<T> {
         })
     }
 
+    /// The layer with its input at this scale, where it has one of its own.
+    pub(crate) fn taking(mut self, scale: u32) -> Self {
+        match &mut self {
+            Layer::Dense(dense) => dense.input_scale = scale,
+            Layer::Conv(conv) => conv.input_scale = scale,
+            _ => {}
+        }
+        self
+    }
+
     /// What training changes, in a layer that has something to change.
     pub fn parameters(&self) -> Option<&Parameters<T>> {
         match self {
             Layer::Dense(dense) => Some(&dense.parameters),
             Layer::Conv(conv) => Some(&conv.parameters),
+            Layer::BatchNorm(norm) => Some(&norm.parameters),
             _ => None,
         }
+    }
+
+    /// All pairs of tensors of the layer, as [`LayerShape::pairs`] has them.
+    pub fn pairs(&self) -> Vec<Parameters<&T>> {
+        let mut pairs = Vec::new();
+        if let Some(Parameters { weights, bias }) = self.parameters() {
+            pairs.push(Parameters { weights, bias });
+        }
+        if let Layer::BatchNorm(BatchNorm { statistics: Statistics { mean, variance }, .. }) = self
+        {
+            pairs.push(Parameters { weights: mean, bias: variance });
+        }
+        pairs
     }
 
     /// Whether training changes the layer.
@@ -130,6 +160,10 @@ impl<T: Clone> Layer<T> {
                 conv.parameters = conv.parameters.subtract(engine, change)?;
                 Layer::Conv(conv)
             }
+            Layer::BatchNorm(mut norm) => {
+                norm.parameters = norm.parameters.subtract(engine, change)?;
+                Layer::BatchNorm(norm)
+            }
             untrained => untrained,
         })
     }
@@ -140,6 +174,7 @@ impl<T: Clone> Layer<T> {
             Layer::Dropout(Dropout { rate, scale, .. }) => {
                 Layer::Dropout(Dropout::new(rate, scale))
             }
+            Layer::BatchNorm(norm) => Layer::BatchNorm(norm.in_training(false)),
             same => same,
         }
     }
@@ -148,6 +183,15 @@ impl<T: Clone> Layer<T> {
     pub fn in_step(self, seed: &Seed, layer: u32, step: u32) -> Self {
         match self {
             Layer::Dropout(dropout) => Layer::Dropout(dropout.in_step(seed, layer, step)),
+            Layer::BatchNorm(norm) => Layer::BatchNorm(norm.in_training(true)),
+            same => same,
+        }
+    }
+
+    /// The layer with what it learnt in the forward pass of a step, beside its parameters.
+    pub fn after_forward(self, saved: &Saved<T>) -> Self {
+        match self {
+            Layer::BatchNorm(norm) => Layer::BatchNorm(norm.with_statistics(saved)),
             same => same,
         }
     }
@@ -166,6 +210,7 @@ impl<T: Clone> Layer<T> {
             Layer::Conv(conv) => conv.forward(engine, input).await,
             Layer::MaxPool(pool) => pool.forward(engine, input).await,
             Layer::AvgPool(pool) => pool.forward(engine, input).await,
+            Layer::BatchNorm(norm) => norm.forward(engine, input).await,
             Layer::Dropout(dropout) => dropout.forward(engine, input).await,
             Layer::Flatten => Ok((input, Vec::new())),
             Layer::Relu(relu) => relu.forward(engine, input).await,
@@ -203,6 +248,7 @@ impl<T: Clone> Layer<T> {
         match self {
             Layer::Dense(dense) => dense.gradient(engine, &saved[0], error).await.map(Some),
             Layer::Conv(conv) => conv.gradient(engine, &saved[0], error).await.map(Some),
+            Layer::BatchNorm(norm) => norm.gradient(engine, saved, error).await.map(Some),
             _ => Ok(None),
         }
     }
@@ -225,6 +271,7 @@ impl<T: Clone> Layer<T> {
             Layer::Conv(conv) => conv.input_error(engine, error).await,
             Layer::MaxPool(pool) => pool.input_error(engine, saved, error, scale).await,
             Layer::AvgPool(pool) => pool.input_error(engine, error, scale).await,
+            Layer::BatchNorm(norm) => norm.input_error(engine, saved, error).await,
             Layer::Dropout(dropout) => dropout.input_error(engine, error, scale).await,
             Layer::Flatten => Ok(error.clone()),
             Layer::Relu(relu) => relu.input_error(engine, &saved[0], error, scale).await,

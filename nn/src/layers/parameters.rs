@@ -1,11 +1,11 @@
 //! What training changes in a layer.
 
 use crate::engine::Engine;
-use crate::init::DenseInitial;
 use mpc_core::error::Result;
+use ndarray::Array2;
 
 /// Weights and bias of a layer; or their gradients, or the changes made of these.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Parameters<T> {
     /// What inputs are multiplied by, an output a row.
     pub weights: T,
@@ -14,19 +14,18 @@ pub struct Parameters<T> {
 }
 
 impl<T: Clone> Parameters<T> {
-    /// Weights that everybody knows, for a layer that takes its input at `input_scale`.
+    /// Weights and bias that everybody knows, each at its scale.
     ///
     /// # Errors
     /// Those of the engine where a weight does not fit the scale.
     pub fn public<E: Engine<Tensor = T>>(
         engine: &E,
-        initial: &DenseInitial,
-        input_scale: u32,
-        weight_scale: u32,
+        values: &Parameters<Array2<f64>>,
+        [weights, bias]: [u32; 2],
     ) -> Result<Self> {
         Ok(Parameters {
-            weights: engine.public(&initial.weights, weight_scale)?,
-            bias: engine.public(&initial.bias, input_scale + weight_scale)?,
+            weights: engine.public(&values.weights, weights)?,
+            bias: engine.public(&values.bias, bias)?,
         })
     }
 
@@ -39,5 +38,12 @@ impl<T: Clone> Parameters<T> {
             weights: engine.sub(self.weights, &change.weights)?,
             bias: engine.sub(self.bias, &change.bias)?,
         })
+    }
+}
+
+impl<T: Clone> Parameters<&T> {
+    /// Copies of both.
+    pub fn cloned(self) -> Parameters<T> {
+        Parameters { weights: self.weights.clone(), bias: self.bias.clone() }
     }
 }

@@ -238,7 +238,7 @@ pub fn working_scale<E: Engine>(engine: &E, value: &E::Tensor) -> u32 {
 }
 
 /// `a * factor` at `scale`, for any public factor above zero: its magnitude costs no precision.
-async fn scaled<E: Engine>(
+pub(crate) async fn scaled<E: Engine>(
     engine: &E,
     a: E::Tensor,
     factor: f64,

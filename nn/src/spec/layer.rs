@@ -10,6 +10,10 @@ use std::fmt;
 const MAX_SIDE: usize = 256;
 /// Largest rate of dropout.
 const MAX_DROPOUT: f64 = 0.95;
+/// How fast the statistics of a normalisation can follow.
+const MOMENTUMS: [f64; 2] = [1e-3, 1.0];
+/// What can be added to a variance: fixed point needs this much to divide by.
+const EPSILONS: [f64; 2] = [1e-5, 1.0];
 /// Slope of a leaky rectifier below zero, where none is given.
 const DEFAULT_SLOPE: f64 = 0.01;
 
@@ -26,6 +30,8 @@ pub enum LayerSpec {
     AvgPool(PoolSpec),
     /// The mean of each channel.
     GlobalAvgPool,
+    /// Each channel brought to mean 0 and variance 1, then scaled and moved as training finds.
+    BatchNorm(BatchNormSpec),
     /// In training, zero with this probability, and the rest larger by as much.
     Dropout(f64),
     /// An image as a row: says what happens before a dense layer anyway.
@@ -60,6 +66,20 @@ pub struct PoolSpec {
     pub size: usize,
     /// From one window to the next.
     pub stride: usize,
+}
+
+/// A normalisation of batches (Ioffe, Szegedy, ICML 2015).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormSpec {
+    /// By what part of the way the running mean and variance follow those of a batch.
+    pub momentum: f64,
+    /// What is added to the variance.
+    pub epsilon: f64,
+}
+
+impl BatchNormSpec {
+    /// As PyTorch has it.
+    pub const DEFAULT: BatchNormSpec = BatchNormSpec { momentum: 0.1, epsilon: 1e-5 };
 }
 
 /// How many units a layer has.
@@ -103,7 +123,7 @@ impl From<Units> for UnitsText {
 }
 
 impl LayerSpec {
-    /// Whether training changes it.
+    /// Whether it has weights, which training changes.
     pub fn is_trained(&self) -> bool {
         matches!(self, LayerSpec::Dense(_) | LayerSpec::Conv(_))
     }
@@ -142,6 +162,17 @@ impl LayerSpec {
             LayerSpec::LeakyRelu(slope) if !(0.0..1.0).contains(&slope) => {
                 Err(format!("the slope of leaky-relu is at least 0 and below 1, not {slope}"))
             }
+            LayerSpec::BatchNorm(BatchNormSpec { momentum, epsilon }) => {
+                let within = |what: &str, value: f64, [min, max]: [f64; 2]| {
+                    if (min..=max).contains(&value) {
+                        Ok(())
+                    } else {
+                        Err(format!("the {what} of batch-norm is {min} to {max}, not {value}"))
+                    }
+                };
+                within("momentum", momentum, MOMENTUMS)?;
+                within("epsilon", epsilon, EPSILONS)
+            }
             LayerSpec::Dropout(rate) if !(0.0..=MAX_DROPOUT).contains(&rate) => {
                 Err(format!("the rate of dropout is 0 to {MAX_DROPOUT}, not {rate}"))
             }
@@ -150,16 +181,17 @@ impl LayerSpec {
     }
 
     /// The layers that are one word.
-    const WORDS: [(&'static str, LayerSpec); 6] = [
+    const WORDS: [(&'static str, LayerSpec); 7] = [
         ("relu", LayerSpec::Relu),
         ("leaky-relu", LayerSpec::LeakyRelu(DEFAULT_SLOPE)),
         ("sigmoid", LayerSpec::Sigmoid),
         ("tanh", LayerSpec::Tanh),
         ("global-avg-pool", LayerSpec::GlobalAvgPool),
         ("flatten", LayerSpec::Flatten),
+        ("batch-norm", LayerSpec::BatchNorm(BatchNormSpec::DEFAULT)),
     ];
     const WORD_NAMES: &'static [&'static str] =
-        &["relu", "leaky-relu", "sigmoid", "tanh", "global-avg-pool", "flatten"];
+        &["relu", "leaky-relu", "sigmoid", "tanh", "global-avg-pool", "flatten", "batch-norm"];
 
     fn word(&self) -> Option<&'static str> {
         Self::WORDS.iter().find(|(_, layer)| layer == self).map(|(word, _)| *word)
@@ -184,6 +216,7 @@ impl fmt::Display for LayerSpec {
             LayerSpec::MaxPool(pool) => write!(f, "max-pool {}", pool.size),
             LayerSpec::AvgPool(pool) => write!(f, "avg-pool {}", pool.size),
             LayerSpec::LeakyRelu(_) => f.write_str("leaky-relu"),
+            LayerSpec::BatchNorm(_) => f.write_str("batch-norm"),
             LayerSpec::Dropout(_) => f.write_str("dropout"),
             word => f.write_str(word.word().unwrap_or_default()),
         }
@@ -207,6 +240,10 @@ struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]
     dropout: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    batch_norm: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epsilon: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stride: Option<usize>,
@@ -219,7 +256,7 @@ impl TryFrom<Table> for LayerSpec {
 
     fn try_from(table: Table) -> Result<Self, String> {
         let Table { dense, conv, max_pool, avg_pool, leaky_relu, dropout, .. } = table;
-        let Table { kernel, stride, padding, .. } = table;
+        let Table { batch_norm, epsilon, kernel, stride, padding, .. } = table;
         let pool = |size| PoolSpec { size, stride: stride.unwrap_or(size) };
         let mut kinds = [
             dense.map(|units| ("dense", LayerSpec::Dense(units))),
@@ -232,12 +269,18 @@ impl TryFrom<Table> for LayerSpec {
             avg_pool.map(|size| ("avg-pool", LayerSpec::AvgPool(pool(size)))),
             leaky_relu.map(|slope| ("leaky-relu", LayerSpec::LeakyRelu(slope))),
             dropout.map(|rate| ("dropout", LayerSpec::Dropout(rate))),
+            batch_norm.map(|momentum| {
+                let epsilon = epsilon.unwrap_or(BatchNormSpec::DEFAULT.epsilon);
+                ("batch-norm", LayerSpec::BatchNorm(BatchNormSpec { momentum, epsilon }))
+            }),
         ]
         .into_iter()
         .flatten();
         let (Some((kind, layer)), None) = (kinds.next(), kinds.next()) else {
             return Err(
-                "a layer is one of dense, conv, max-pool, avg-pool, leaky-relu and dropout".into(),
+                "a layer is one of dense, conv, max-pool, avg-pool, batch-norm, leaky-relu and \
+                 dropout"
+                    .into(),
             );
         };
         let (takes_stride, is_conv) = (kind == "conv" || kind.ends_with("pool"), kind == "conv");
@@ -248,6 +291,7 @@ impl TryFrom<Table> for LayerSpec {
             ("kernel", kernel.is_some() && !is_conv),
             ("stride", stride.is_some() && !takes_stride),
             ("padding", padding.is_some() && !is_conv),
+            ("epsilon", epsilon.is_some() && kind != "batch-norm"),
         ];
         match odd.into_iter().find(|(_, odd)| *odd) {
             Some((key, _)) => Err(format!("{kind} takes no {key}")),
@@ -297,6 +341,10 @@ impl Serialize for LayerSpec {
             LayerSpec::Dense(units) => table.dense = Some(*units),
             LayerSpec::LeakyRelu(slope) => table.leaky_relu = Some(*slope),
             LayerSpec::Dropout(rate) => table.dropout = Some(*rate),
+            LayerSpec::BatchNorm(BatchNormSpec { momentum, epsilon }) => {
+                table.batch_norm = Some(*momentum);
+                table.epsilon = (*epsilon != BatchNormSpec::DEFAULT.epsilon).then_some(*epsilon);
+            }
             LayerSpec::Conv(ConvSpec { filters, kernel, stride, padding }) => {
                 (table.conv, table.kernel) = (Some(*filters), Some(*kernel));
                 table.stride = (*stride != 1).then_some(*stride);

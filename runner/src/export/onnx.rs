@@ -144,8 +144,8 @@ impl Graph {
         let (mut value, mut is_image) = (input, false);
         for (index, layer) in layers.iter().enumerate() {
             let mut inputs = Vec::new();
-            if layer.weights().is_some() {
-                let missing = || ExportError::Misfit(format!("none for layer {index}"));
+            let missing = || ExportError::Misfit(format!("none for layer {index}"));
+            for _ in layer.pairs() {
                 let of_layer = parameters.next().ok_or_else(missing)?;
                 for values in [of_layer.weights, of_layer.bias] {
                     let shape = shapes.next().ok_or_else(missing)?;
@@ -169,6 +169,11 @@ impl Graph {
                     let mut attributes = sliding(windows);
                     attributes.push(int("count_include_pad", 1));
                     ("AveragePool", attributes)
+                }
+                LayerShape::BatchNorm { spec, .. } => {
+                    let numbers = [("epsilon", spec.epsilon), ("momentum", 1.0 - spec.momentum)];
+                    let attributes = numbers.map(|(name, value)| float(name, value as f32));
+                    ("BatchNormalization", attributes.to_vec())
                 }
                 LayerShape::Relu => ("Relu", vec![]),
                 LayerShape::LeakyRelu(slope) => ("LeakyRelu", vec![float("alpha", *slope as f32)]),
@@ -244,6 +249,8 @@ fn input_image(layer: &LayerShape) -> Option<Volume> {
         LayerShape::Conv { windows, .. }
         | LayerShape::MaxPool(windows)
         | LayerShape::AvgPool(windows) => Some(windows.input),
+        // Channels come second in a row of single pixels, too.
+        LayerShape::BatchNorm { image, .. } => Some(*image).filter(|i| i.height * i.width > 1),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! From a schema to the shapes of a network, and the names of its tensors.
 
 use crate::schema::{Label, Schema};
-use nn::blueprint::{Blueprint, Column, DataShape, LayerShape, Target};
+use nn::blueprint::{Blueprint, Column, DataShape, LayerShape, Pair, Role, Target};
 use nn::spec::{Spec, SpecError};
 use nn::volume::Volume;
 
@@ -82,7 +82,8 @@ impl TensorShape {
     }
 }
 
-/// The tensors of a network: weight and bias of each layer that has some.
+/// The tensors of a network: weight and bias of each layer that has some, and the running mean and
+/// variance of a normalisation.
 pub fn tensors(layers: &[LayerShape]) -> Vec<TensorShape> {
     let mut tensors = Vec::new();
     // The image that enters a layer, where convolutions and pools made one.
@@ -95,11 +96,21 @@ pub fn tensors(layers: &[LayerShape]) -> Vec<TensorShape> {
             }
             _ => image.map_or(Layout::Matrix, Layout::Flattened),
         };
-        if let Some([rows, columns]) = layer.weights() {
-            let weight = TensorShape { name: format!("{index}.weight"), rows, columns, layout };
-            let name = format!("{index}.bias");
-            let bias = TensorShape { name, rows: 1, columns: rows, layout: Layout::Vector };
-            tensors.extend([weight, bias]);
+        for Pair { role, shapes } in layer.pairs() {
+            let (names, layout) = match role {
+                Role::Weights { .. } => (["weight", "bias"], layout),
+                Role::Scaling => (["weight", "bias"], Layout::Vector),
+                Role::Statistics => (["running_mean", "running_var"], Layout::Vector),
+            };
+            let layouts = [layout, Layout::Vector];
+            for ((name, layout), [rows, columns]) in names.into_iter().zip(layouts).zip(shapes) {
+                tensors.push(TensorShape {
+                    name: format!("{index}.{name}"),
+                    rows,
+                    columns,
+                    layout,
+                });
+            }
         }
         match layer {
             LayerShape::Dense { .. } => image = None,

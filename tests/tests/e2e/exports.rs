@@ -115,8 +115,9 @@ fn other_losses_give_the_same_answers_too() {
     let weight = numbers.find("[[columns]]\nname = \"weight\"").unwrap();
     let colour = numbers.find("[[columns]]\nname = \"colour\"").unwrap();
     let numbers = numbers.replace(&numbers[weight..colour], "");
-    let logistic =
-        job(6).replace("softmax-cross-entropy", "logistic").replace("\"relu\"", "\"sigmoid\"");
+    let logistic = job(6)
+        .replace("softmax-cross-entropy", "logistic")
+        .replace("\"relu\"", "\"batch-norm\", \"sigmoid\"");
     let logistic = format!("{logistic}\n[inference]\nanswer = \"probabilities\"");
     let squared = job(6)
         .replace("softmax-cross-entropy", "mean-squared")
@@ -205,7 +206,7 @@ fn images_give_the_same_answers_in_other_programs() {
         }
         text
     };
-    let layers = "{ conv = 3, kernel = 2 }, \"relu\", { max-pool = 2 }, \
+    let layers = "{ conv = 3, kernel = 2 }, \"batch-norm\", \"relu\", { max-pool = 2 }, \
                   \"flatten\", { dense = 6 }, \"tanh\", { dense = \"outputs\" }";
     let job = job(2)
         .replace(
