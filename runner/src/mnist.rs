@@ -5,7 +5,7 @@ use crate::schema::{
 };
 use crate::table::Table;
 use crate::table::idx::{self, IdxError};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use nn::volume::Volume;
 use std::path::Path;
 
@@ -34,7 +34,16 @@ impl Mnist {
     /// # Errors
     /// When one is missing or is not as it should be.
     pub fn load(dir: &Path) -> Result<Self, IdxError> {
-        Ok(Mnist { train: read(dir, "train")?, test: read(dir, "t10k")? })
+        Mnist::load_part(dir, usize::MAX)
+    }
+
+    /// The same with at most so many rows for training, the first ones.
+    ///
+    /// # Errors
+    /// As for [`Mnist::load`].
+    pub fn load_part(dir: &Path, training_rows: usize) -> Result<Self, IdxError> {
+        let train = read(dir, "train", training_rows)?;
+        Ok(Mnist { train, test: read(dir, "t10k", usize::MAX)? })
     }
 }
 
@@ -55,11 +64,12 @@ fn pixel_names() -> impl Iterator<Item = String> {
     (0..SIDE * SIDE).map(|at| format!("pixel_{}_{}", at / SIDE, at % SIDE))
 }
 
-fn read(dir: &Path, part: &str) -> Result<Table, IdxError> {
+fn read(dir: &Path, part: &str, most: usize) -> Result<Table, IdxError> {
     let images = dir.join(format!("{part}-images-idx3-ubyte.gz"));
     let labels = dir.join(format!("{part}-labels-idx1-ubyte.gz"));
     let (pixels, digits) = idx::read_pair(&images, &labels, [SIDE, SIDE], CLASSES)?;
-    Ok(table(part, &pixels, &digits))
+    let rows = digits.len().min(most);
+    Ok(table(part, &pixels.slice(s![..rows, ..]).to_owned(), &digits[..rows]))
 }
 
 fn table(part: &str, pixels: &Array2<u8>, digits: &[u8]) -> Table {

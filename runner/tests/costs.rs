@@ -35,7 +35,7 @@ fn tasks() -> Vec<Task> {
     let protocols = protocols.iter().map(|&protocol| Task::Protocol { protocol, n: N });
     let network_a = || Net::Widths(vec![784, 128, 128, 10]);
     let infer = |answer| Task::Infer { net: network_a(), batch: 1, answer };
-    let train = |net, batch, multiplication| Task::Train { net, batch, multiplication };
+    let train = |net, batch, multiplication| Task::Train { net, batch, multiplication, data: None };
     let networks = [
         train(network_a(), 128, Multiplication::Replicated),
         train(Net::Widths(vec![32, 16, 10]), 32, Multiplication::Beaver),

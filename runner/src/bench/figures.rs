@@ -81,12 +81,14 @@ pub fn title(task: &Task) -> String {
         Task::Protocol { protocol, n } => {
             format!("{}, {}", protocol_name(*protocol), counted(*n, protocol.unit()))
         }
-        Task::Train { net, batch, multiplication } => {
+        Task::Train { net, batch, multiplication, data } => {
             let triples = match multiplication {
                 Multiplication::Replicated => "",
                 Multiplication::Beaver => ", with triples that were made before",
             };
-            format!("iteration of {net}, batch {batch}{triples}")
+            let data = data.as_ref().map(|data| format!(", on {}", data.name()));
+            let data = data.unwrap_or_default();
+            format!("iteration of {net}, batch {batch}{triples}{data}")
         }
         Task::Infer { net, batch, answer } => {
             format!("prediction of {answer} by {net}, batch {batch}")

@@ -2,13 +2,16 @@
 
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
-use mpc_core::share::{Arith, Bin, Fixed};
+use mpc_core::share::{Arith, Bin, Fixed, Words};
 use mpc_core::testing::{deal, deal_bits};
 use nn::blueprint::{Blueprint, Target};
 use nn::train::{DATA_SCALE, Dataset};
 
 /// Operands lie within plus and minus this.
 const BOUND: u64 = 8;
+
+/// Words that are shared at a time: the shares of all parties are made of these.
+const DEALT: usize = 1 << 16;
 
 /// One of three.
 pub(super) fn own<T>(party: PartyId, [first, second, third]: [T; 3]) -> T {
@@ -53,7 +56,16 @@ pub(super) fn bits(party: PartyId, seed: u64, lanes: usize) -> Bin {
 
 /// This party's share of known words.
 pub(super) fn share_of(party: PartyId, seed: u64, shape: [usize; 2], values: &[u64]) -> Arith<Z64> {
-    own(party, deal(seed, shape, values))
+    let mut components = [Words::zeroed(values.len()), Words::zeroed(values.len())];
+    for (index, chunk) in values.chunks(DEALT).enumerate() {
+        let seed = seed ^ ((index as u64) << 32);
+        let part: Arith<Z64> = own(party, deal(seed, [1, chunk.len()], chunk));
+        for (component, part) in components.iter_mut().zip([part.first(), part.second()]) {
+            component[index * DEALT..][..chunk.len()].copy_from_slice(part);
+        }
+    }
+    let [first, second] = components;
+    Arith::from_components(shape, first, second)
 }
 
 /// Rows that fit a blueprint.

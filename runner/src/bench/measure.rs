@@ -1,6 +1,7 @@
 //! What one party runs: the task again and again, with a reading after each.
 
 use super::clocks::{ClockKind, Reading, Sample};
+use super::data::Judged;
 use super::plan::{Plan, Task};
 use crate::digest::Digest;
 use mpc_core::ctx::Ctx;
@@ -16,6 +17,8 @@ pub(super) struct Measured {
     pub(super) offline: Option<Sample>,
     /// Of a training, the hash of the model.
     pub(super) model: Option<Digest>,
+    /// Of a training on rows of a file, how good the model is.
+    pub(super) judged: Option<Judged>,
 }
 
 /// Runs the task as often as the plan says; calls `done` after each repetition.
@@ -28,19 +31,20 @@ pub(super) async fn repeat<S: Security>(
     done: impl FnMut(usize),
 ) -> Result<Measured> {
     let clock = plan.setting.clock;
-    let (samples, offline, model) = (Vec::new(), None, None);
-    let mut bench = Bench { ctx, samples, done, plan, clock, offline, model };
+    let samples = Vec::new();
+    let (offline, model, judged) = (None, None, None);
+    let mut bench = Bench { ctx, samples, done, plan, clock, offline, model, judged };
     match &plan.task {
         Task::Op { op, n } => bench.op(*op, *n).await?,
         Task::Protocol { protocol, n } => bench.protocol(*protocol, *n).await?,
-        Task::Train { net, batch, multiplication } => {
-            bench.train(net, *batch, *multiplication).await?;
+        Task::Train { net, batch, multiplication, data } => {
+            bench.train((net, *batch), *multiplication, data.as_ref()).await?;
         }
         Task::Infer { net, batch, answer } => bench.infer(net, *batch, *answer).await?,
         Task::Link { bytes } => bench.link(*bytes).await?,
     }
-    let Bench { samples, offline, model, .. } = bench;
-    Ok(Measured { samples, offline, model })
+    let Bench { samples, offline, model, judged, .. } = bench;
+    Ok(Measured { samples, offline, model, judged })
 }
 
 /// A measurement under way.
@@ -49,6 +53,7 @@ pub(super) struct Bench<'a, S: Security, D> {
     pub(super) plan: &'a Plan,
     pub(super) offline: Option<Sample>,
     pub(super) model: Option<Digest>,
+    pub(super) judged: Option<Judged>,
     samples: Vec<Sample>,
     done: D,
     clock: ClockKind,

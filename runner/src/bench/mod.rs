@@ -9,6 +9,7 @@
 mod calibration;
 mod clocks;
 pub mod compare;
+mod data;
 mod environment;
 pub mod figures;
 pub mod forecast;
@@ -30,6 +31,7 @@ mod trio;
 
 pub use calibration::gmac_per_second;
 pub use clocks::{ClockKind, Sample};
+pub use data::{Judged, Source};
 pub use environment::Environment;
 pub use in_process::measure_in_process;
 pub use party::run_party;

@@ -1,6 +1,7 @@
 //! What is to be measured.
 
 use super::clocks::ClockKind;
+use super::data::{self, Source};
 use crate::job::{Multiplication, Security};
 use mpc_core::net::LinkSpec;
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
@@ -84,6 +85,9 @@ pub enum Task {
         batch: usize,
         /// How it multiplies; triples are made before what is measured.
         multiplication: Multiplication,
+        /// What it trains on; made-up rows without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Source>,
     },
     /// A prediction on shares, with a model that stays shared.
     Infer {
@@ -152,6 +156,16 @@ impl fmt::Display for Net {
 }
 
 impl Net {
+    /// The network of most figures: 784-128-128-10.
+    pub fn network_a() -> Net {
+        Net::Widths(vec![784, 128, 128, 10])
+    }
+
+    /// Two hidden layers as wide as those of network A, for rows of this shape.
+    pub fn usual(rows: &DataShape) -> Net {
+        Net::Widths(vec![rows.columns.len(), 128, 128, rows.target.columns()])
+    }
+
     /// The layers, what a row is, and how many inputs and classes there are.
     fn layers(&self) -> (Vec<LayerSpec>, Option<Volume>, [usize; 2]) {
         match self {
@@ -256,6 +270,33 @@ impl Task {
     /// # Errors
     /// When the network is too small or too large.
     pub fn blueprint(net: &Net, batch: usize) -> Result<Blueprint, SpecError> {
+        let (spec, shape) = Task::specification(net, batch);
+        Blueprint::new(spec, shape)
+    }
+
+    /// The training of this task on rows of this shape.
+    ///
+    /// # Errors
+    /// When the network is too small or too large, or for other rows.
+    pub fn blueprint_on(
+        net: &Net,
+        batch: usize,
+        source: &Source,
+        rows: &DataShape,
+    ) -> Result<Blueprint, SpecError> {
+        let (mut spec, shape) = Task::specification(net, batch);
+        data::fit(&shape, rows)?;
+        if batch > rows.rows {
+            let (key, rows) = ("--batch".into(), rows.rows);
+            let reason = format!("there are {rows} rows to train on, less than {batch}");
+            return Err(SpecError::Data { key, reason });
+        }
+        spec.features.scaling = source.scaling();
+        Blueprint::new(spec, rows.clone())
+    }
+
+    /// Network and training, and the shape of made-up rows.
+    fn specification(net: &Net, batch: usize) -> (Spec, DataShape) {
         let (layers, input, [inputs, classes]) = net.layers();
         let spec = Spec {
             model: ModelSpec { input, layers, loss: Loss::SoftmaxCrossEntropy },
@@ -278,7 +319,7 @@ impl Task {
         };
         let rows = batch.saturating_mul(BATCHES);
         let columns = vec![Column::Bounded; inputs];
-        Blueprint::new(spec, DataShape { rows, columns, target: Target::Classes(classes) })
+        (spec, DataShape { rows, columns, target: Target::Classes(classes) })
     }
 }
 

@@ -2,6 +2,7 @@
 //! own and in a thread.
 
 use super::clocks::Sample;
+use super::data::Judged;
 use super::measure::{Measured, repeat};
 use super::plan::Plan;
 use super::steps::{self, StepCost};
@@ -31,6 +32,9 @@ pub struct PartyResult {
     pub offline: Option<Sample>,
     /// Of a training, the hash of the opened model.
     pub model: Option<Digest>,
+    /// Of a training on rows of a file, how good the model is.
+    #[serde(default)]
+    pub judged: Option<Judged>,
     /// What each step took, where that was recorded.
     pub steps: Vec<StepCost>,
     /// What a trace shows, where that was recorded.
@@ -79,7 +83,7 @@ pub(super) fn compute(
     if plan.setting.record {
         session = session.record_in(&timeline);
     }
-    let (Measured { samples, offline, model }, _) = match plan.security {
+    let (Measured { samples, offline, model, judged }, _) = match plan.security {
         Security::SemiHonest => session.run::<SemiHonest, _, _>(|ctx| repeat(ctx, plan, done)),
         Security::Malicious => session.run::<Malicious, _, _>(|ctx| repeat(ctx, plan, done)),
     }?;
@@ -89,6 +93,7 @@ pub(super) fn compute(
         samples,
         offline,
         model,
+        judged,
         steps: steps::costs(&timeline, plan.setting.depth, warm_up, repetitions),
         bars: trace::bars(&timeline, warm_up),
         peak_rss_bytes: peak_rss_bytes(),

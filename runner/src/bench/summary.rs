@@ -1,6 +1,7 @@
 //! The figures of a measurement.
 
 use super::clocks::{ClockKind, Sample};
+use super::data::Judged;
 use super::environment::Environment;
 use super::plan::{Plan, Task};
 use super::session::PartyResult;
@@ -59,6 +60,9 @@ pub struct Summary {
     /// Of a training, the hash of the opened model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Digest>,
+    /// Of a training on rows of a file, how good the model is.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// The machine and the code.
     pub environment: Environment,
 }
@@ -121,6 +125,7 @@ impl Summary {
             offline,
             steps: steps::mean(parties.each_ref().map(|party| party.steps.as_slice())),
             model: parties[0].model,
+            judged: parties[0].judged,
             environment: Environment::here(),
         }
     }

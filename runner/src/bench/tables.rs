@@ -1,5 +1,6 @@
 //! Summaries as tables: for a terminal, for a spreadsheet, and for a paper.
 
+use super::data::Judged;
 use super::figures::{FIGURES, Figure, bytes, conditions, milliseconds, title};
 use super::steps::StepCost;
 use super::summary::Summary;
@@ -30,6 +31,16 @@ pub fn render(summaries: &[Summary]) -> String {
                 milliseconds(offline.seconds),
                 offline.rounds,
                 bytes(sent),
+            );
+        }
+    }
+    for summary in summaries {
+        if let Some(Judged { accuracy, test_rows, training_rows }) = summary.judged {
+            text += &format!(
+                "\n{}: the model is right about {:.2} % of {test_rows} rows that were kept back \
+                 ({training_rows} rows to train on)",
+                conditions(summary),
+                100.0 * accuracy,
             );
         }
     }

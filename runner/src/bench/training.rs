@@ -1,5 +1,6 @@
 //! Iterations of training, and predictions, on made-up rows.
 
+use super::data::Source;
 use super::made_up::{between, dataset};
 use super::measure::Bench;
 use super::plan::{Net, Task};
@@ -7,11 +8,15 @@ use crate::digest::Digest;
 use crate::job::Multiplication;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
+use mpc_core::fixed;
 use mpc_core::security::Security;
 use mpc_core::share::Fixed;
+use ndarray::Array2;
 use nn::blueprint::{Blueprint, Target};
 use nn::engine::Mpc;
 use nn::infer::{Answer, SharedModel, infer};
+use nn::layers::Parameters;
+use nn::model::Model;
 use nn::network::Network;
 use nn::plan::Plan;
 use nn::seed::Seed;
@@ -25,13 +30,24 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
     /// Repeats an iteration of training; the network goes from one to the next.
     pub(super) async fn train(
         &mut self,
-        net: &Net,
-        batch: usize,
+        (net, batch): (&Net, usize),
         multiplication: Multiplication,
+        source: Option<&Source>,
     ) -> Result<()> {
-        let blueprint = blueprint(net, batch)?;
+        let misuse = |e: &dyn std::fmt::Display| Error::Misuse(e.to_string());
+        let party = self.ctx.party();
+        let file = source.map(|source| source.load(self.repetitions() * batch));
+        let file = file.transpose().map_err(|e| misuse(&e.message))?;
+        let blueprint = match source.zip(file.as_ref()) {
+            Some((source, file)) => Task::blueprint_on(net, batch, source, file.shape()),
+            None => Task::blueprint(net, batch),
+        };
+        let blueprint = blueprint.map_err(|e| misuse(&e))?;
+        let data = match &file {
+            Some(file) => file.share(party).map_err(|e| misuse(&e.message))?,
+            None => dataset(party, &blueprint),
+        };
         let rows = blueprint.data().rows;
-        let data = dataset(self.ctx.party(), &blueprint);
         let blocks = match multiplication {
             Multiplication::Replicated => None,
             Multiplication::Beaver => Some(self.blocks(&blueprint).await?),
@@ -40,8 +56,8 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
         let seed = Seed::from_number(self.plan.setting.seed.unwrap_or(1));
         let mut trainer = Trainer::new(&engine, &blueprint, data, &seed).await?;
         for repetition in 0..self.repetitions() {
-            let first = repetition * batch % rows;
-            let numbers: Vec<usize> = (first..first + batch).collect();
+            let first = repetition * batch;
+            let numbers: Vec<usize> = (first..first + batch).map(|row| row % rows).collect();
             let (ctx, reading) = self.begin(repetition);
             let mut stage = Mpc::new(ctx);
             if let Some(blocks) = &blocks {
@@ -50,8 +66,13 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
             trainer = trainer.batch(&stage, &numbers).await?;
             self.note(repetition, reading);
         }
-        let model = trainer.finish().await?;
-        self.model = Some(self.digest(model).await?);
+        let opened = self.opened(trainer.finish().await?).await?;
+        self.model = Some(opened.digest);
+        if let Some(file) = &file {
+            let loss = blueprint.spec().model.loss;
+            let model = Model::new(blueprint.layers(), loss, opened.parameters)?;
+            self.judged = Some(file.judge(&model)?);
+        }
         Ok(())
     }
 
@@ -64,17 +85,24 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
         Ok(Rc::new(blocks))
     }
 
-    /// The hash of the opened model: equal for two runs with the same seed.
-    async fn digest(&self, model: TrainedModel<Fixed>) -> Result<Digest> {
-        let mut hash = Sha256::new();
-        for parameters in model.parameters {
-            for tensor in [parameters.weights, parameters.bias] {
-                for word in open(&self.ctx.step("open"), &tensor.share).await? {
-                    hash.update(word.to_le_bytes());
-                }
+    /// Opens a model, which was trained on public rows.
+    async fn opened(&self, model: TrainedModel<Fixed>) -> Result<Opened> {
+        let (mut hash, mut parameters) = (Sha256::new(), Vec::new());
+        for Parameters { weights, bias } in model.parameters {
+            let mut tensors = Vec::new();
+            for tensor in [weights, bias] {
+                let words = open(&self.ctx.step("open"), &tensor.share).await?;
+                words.iter().for_each(|word| hash.update(word.to_le_bytes()));
+                let [rows, columns] = tensor.shape();
+                let number =
+                    |(row, column)| fixed::decode(words[row * columns + column], tensor.scale);
+                tensors.push(Array2::from_shape_fn((rows, columns), number));
+            }
+            if let (Some(bias), Some(weights)) = (tensors.pop(), tensors.pop()) {
+                parameters.push(Parameters { weights, bias });
             }
         }
-        Ok(Digest(hash.finalize().into()))
+        Ok(Opened { digest: Digest(hash.finalize().into()), parameters })
     }
 
     /// Repeats a prediction with weights that nobody trained.
@@ -95,6 +123,13 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
         })
         .await
     }
+}
+
+/// A model that all parties know.
+struct Opened {
+    /// Its hash: equal for two runs with the same seed.
+    digest: Digest,
+    parameters: Vec<Parameters<Array2<f64>>>,
 }
 
 /// The step below which everything belongs to the offline phase.

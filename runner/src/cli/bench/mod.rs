@@ -5,7 +5,7 @@ mod values;
 
 use crate::bench::compare::{compare, read, render};
 use crate::bench::figures::{op_name, protocol_name};
-use crate::bench::{self, Net, Op, Protocol, Task, report};
+use crate::bench::{self, Net, Op, Protocol, Source, Task, report};
 use crate::failure::Failure;
 use crate::job::Multiplication;
 use crate::output::Output;
@@ -16,7 +16,7 @@ use nn::infer::Answer;
 use runs::{Runs, measure};
 use serde_json::json;
 use std::path::PathBuf;
-use values::Sizes;
+use values::{RING_BITS, Sizes};
 
 /// Measure rounds, bytes and time of protocols, training and prediction.
 ///
@@ -91,13 +91,26 @@ struct ProtocolArgs {
 Examples:
   tercet bench train
   tercet bench train --net lenet --batch 128
+  tercet bench train --mnist mnist/ --iters 469 --warm-up 0    (an epoch, and its accuracy)
+  tercet bench train --data digits.csv --label digit --json
   tercet bench train --multiplication replicated,beaver --link wan
   tercet bench train --net mlp:784-128-128-10 --batch 128 --iters 50 --security malicious --json
   tercet bench train --trace out.json      (show it at ui.perfetto.dev)")]
 struct TrainArgs {
     /// A fully connected network with ReLU between its layers, mlp and its widths; or lenet.
-    #[arg(long, value_name = "NET", default_value = "mlp:784-128-128-10")]
-    net: Net,
+    /// [default: mlp:784-128-128-10, or two hidden layers of 128 that suit the data]
+    #[arg(long, value_name = "NET")]
+    net: Option<Net>,
+    /// Train on the rows of a table, of which every fifth is kept back, and tell the accuracy.
+    /// All three processes read it: for public data only.
+    #[arg(long, value_name = "ROWS.csv", requires = "label")]
+    data: Option<PathBuf>,
+    /// The column of the table to predict.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    label: Option<String>,
+    /// Train on MNIST, whose four files are in this directory, and tell the accuracy.
+    #[arg(long, value_name = "DIR", conflicts_with = "data")]
+    mnist: Option<PathBuf>,
     /// Rows of a batch; several with commas.
     #[arg(long, value_name = "ROWS", default_value = "128")]
     batch: Sizes,
@@ -204,19 +217,7 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         Command::Protocol(ProtocolArgs { protocol, n: Sizes(sizes), runs }) => {
             measure(sizes.into_iter().map(|n| Task::Protocol { protocol, n }), &runs, out)
         }
-        Command::Train(TrainArgs { net, batch, multiplication, runs }) => {
-            let Sizes(batches) = batch;
-            // Refused here rather than by three processes.
-            for &batch in &batches {
-                Task::blueprint(&net, batch).map_err(Failure::new)?;
-            }
-            let tasks = batches.into_iter().flat_map(|batch| {
-                let task =
-                    |&multiplication| Task::Train { net: net.clone(), batch, multiplication };
-                multiplication.iter().map(task).collect::<Vec<_>>()
-            });
-            measure(tasks, &runs, out)
-        }
+        Command::Train(args) => train(args, out),
         Command::Infer(InferArgs { net, batch, answer, runs }) => {
             let Sizes(batches) = batch;
             for &batch in &batches {
@@ -242,6 +243,45 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             bench::run_party(PartyId::try_from(index).map_err(Failure::new)?, out)
         }
     }
+}
+
+fn train(args: TrainArgs, out: Output) -> Result<(), Failure> {
+    let TrainArgs { net, data, label, mnist, batch, multiplication, runs } = args;
+    // The processes that read it run elsewhere.
+    let absolute = |path: PathBuf| {
+        std::path::absolute(&path)
+            .map_err(|e| Failure::new(format!("cannot find {}: {e}", path.display())))
+    };
+    let source = match (data, label, mnist) {
+        (Some(file), Some(label), _) => Some(Source::Csv { file: absolute(file)?, label }),
+        (_, _, Some(dir)) => Some(Source::Mnist(absolute(dir)?)),
+        _ => None,
+    };
+    let Sizes(batches) = batch;
+    let most = runs.repetitions() * batches.iter().copied().max().unwrap_or_default();
+    let rows = source.as_ref().map(|source| source.load(most)).transpose()?;
+    let usual = || match &rows {
+        Some(rows) => Net::usual(rows.shape()),
+        None => Net::network_a(),
+    };
+    let net = net.unwrap_or_else(usual);
+    // Refused here rather than by three processes.
+    for &batch in &batches {
+        match source.as_ref().zip(rows.as_ref()) {
+            Some((source, rows)) => Task::blueprint_on(&net, batch, source, rows.shape()),
+            None => Task::blueprint(&net, batch),
+        }
+        .map_err(Failure::new)?;
+    }
+    drop(rows);
+    let tasks = batches.into_iter().flat_map(|batch| {
+        let task = |&multiplication| {
+            let (net, data) = (net.clone(), source.clone());
+            Task::Train { net, batch, multiplication, data }
+        };
+        multiplication.iter().map(task).collect::<Vec<_>>()
+    });
+    measure(tasks, &runs, out)
 }
 
 fn write_report(inputs: &[PathBuf], output: &PathBuf, out: Output) -> Result<(), Failure> {
@@ -277,6 +317,7 @@ fn list(out: Output) -> Result<(), Failure> {
             json!({ "protocol": name, "about": help, "unit": unit })
         }).collect::<Vec<_>>(),
         "networks": ["mlp:I-H-..-O", "lenet"],
+        "rings": [RING_BITS],
         "links": LINK_PRESETS.map(|(name, link)| {
             json!({
                 "link": name,
@@ -302,6 +343,7 @@ fn list(out: Output) -> Result<(), Failure> {
         let links = crate::evaluation::table(header(["--link", "latency", "bandwidth"]), rows);
         format!(
             "{ops}\n{blocks}\n{links}\n\
+             --ring {RING_BITS}: numbers are shared as words of so many bits, and no others.\n\
              tercet bench train --net mlp:I-H-..-O or --net lenet measures an iteration of training,\n\
              tercet bench infer a prediction on shares, tercet bench link the links."
         )

@@ -1,7 +1,7 @@
 //! How often, in which modes and on which links; and where the figures go.
 
 use super::super::participant::block_on;
-use super::values::{Modes, positive};
+use super::values::{Modes, RING_BITS, positive, ring};
 use crate::bench::{self, ClockKind, PartyResult, Plan, Setting, Summary, Task, tables};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::output::Output;
@@ -24,6 +24,9 @@ pub(super) struct Runs {
     /// Against what the computation is protected.
     #[arg(long, value_enum, default_value = "both")]
     security: Modes,
+    /// Bits of the words that numbers are shared in: 64, and no other.
+    #[arg(long, value_name = "BITS", value_delimiter = ',', value_parser = ring, default_value = "64")]
+    ring: Vec<u32>,
     /// Links that are this slow: lan, wan, intercontinental, or for instance
     /// latency=20ms,bandwidth=1gbit,jitter=2ms. [default: as fast as this machine]
     #[arg(long, value_name = "LINK")]
@@ -65,6 +68,11 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 impl Runs {
+    /// Repetitions, counted or not.
+    pub(super) fn repetitions(&self) -> usize {
+        usize::from(self.warm_up) + self.iters
+    }
+
     fn setting(&self) -> Setting {
         Setting {
             link: self.link,
@@ -88,6 +96,7 @@ pub(super) fn measure(
     out: Output,
 ) -> Result<(), Failure> {
     let tasks: Vec<Task> = tasks.into_iter().collect();
+    debug_assert!(runs.ring.iter().all(|&bits| bits == RING_BITS), "no other can be asked for");
     if runs.trace.is_some() && (tasks.len() > 1 || runs.security.list().len() > 1) {
         return Err(Failure::new("a trace shows one measurement, but there would be several")
             .with_hint("choose one size and one mode, for instance with --security semi-honest"));

@@ -60,6 +60,22 @@ impl FromStr for Sizes {
     }
 }
 
+/// Bits of the words that numbers are shared in.
+pub(super) const RING_BITS: u32 = 64;
+
+/// Reads the width of a ring, of which there is one.
+pub(super) fn ring(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(RING_BITS) => Ok(RING_BITS),
+        Ok(bits) => Err(format!(
+            "there is no ring of {bits} bits: numbers are shared as words of {RING_BITS}, since a \
+             truncation that never wraps and sums of products take more room than {bits} bits \
+             leave; comparisons and messages count only the bits that a number can have"
+        )),
+        Err(_) => Err(format!("`{text}` is not a number of bits: there is {RING_BITS}")),
+    }
+}
+
 /// A number of elements, also written as `1e6`.
 pub(super) fn positive(text: &str) -> Result<usize, String> {
     let text = text.trim();
@@ -74,6 +90,16 @@ pub(super) fn positive(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_one_ring() {
+        assert_eq!(ring("64"), Ok(64));
+        for (text, part) in
+            [("52", "no ring of 52 bits"), ("128", "no ring"), ("x", "not a number")]
+        {
+            assert!(ring(text).unwrap_err().contains(part), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_lists_and_sweeps() {
