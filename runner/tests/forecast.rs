@@ -1,4 +1,4 @@
-//! A forecast is what comes: on three networks, in both modes.
+//! A forecast is what comes: for three networks over three kinds of links, the last one in both modes.
 //!
 //! Simulated clocks on which computation is free make the outcome the same in every run.
 
@@ -8,7 +8,6 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::net::clock::{Clock, Computation};
 use mpc_core::net::{KEY_AGREEMENT_ROUNDS, LinkSpec, SessionId, Shaped, local_network};
-use mpc_core::party::PartyId;
 use mpc_core::security::{Malicious, Security, SemiHonest};
 use mpc_core::share::{Arith, Fixed};
 use mpc_core::testing::run3_on;
@@ -24,33 +23,67 @@ use runner::job::{self, CheckInputs, Multiplication};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-const ROWS: usize = 140;
+/// Rows of two data sets.
+const SETS: [usize; 2] = [90, 50];
+const ROWS: usize = SETS[0] + SETS[1];
 
-fn blueprint() -> Blueprint {
-    let spec = Spec::from_toml(
-        r#"
-        [model]
-        layers = [{ dense = 8 }, "relu", { dense = "outputs" }]
-        loss = "softmax-cross-entropy"
-        [training]
-        epochs = 2
-        batch = 32
-        learning_rate = 0.1
+/// A network as jobs name it, and what its columns are.
+struct Case {
+    name: &'static str,
+    model: &'static str,
+    columns: fn() -> Vec<Column>,
+    classes: usize,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "two dense layers",
+        model: r#"
+            layers = [{ dense = 8 }, "relu", { dense = "outputs" }]
+            loss = "softmax-cross-entropy"
         "#,
-    )
-    .unwrap();
-    let columns = [vec![Column::Bounded; 4], vec![Column::Indicator; 2]].concat();
-    Blueprint::new(spec, DataShape { rows: ROWS, columns, target: Target::Classes(3) }).unwrap()
+        columns: || [vec![Column::Bounded; 4], vec![Column::Indicator; 2]].concat(),
+        classes: 3,
+    },
+    Case {
+        name: "a logistic regression",
+        model: r#"
+            layers = [{ dense = "outputs" }]
+            loss = "logistic"
+        "#,
+        columns: || vec![Column::Bounded; 30],
+        classes: 2,
+    },
+    Case {
+        name: "a convolution",
+        model: r#"
+            input = [6, 6, 1]
+            layers = [{ conv = 2, kernel = 3 }, { max-pool = 2 }, "relu", "flatten", { dense = "outputs" }]
+            loss = "softmax-cross-entropy"
+        "#,
+        columns: || vec![Column::Bounded; 36],
+        classes: 4,
+    },
+];
+
+impl Case {
+    fn blueprint(&self) -> Blueprint {
+        let training = "[training]\nepochs = 2\nbatch = 32\nlearning_rate = 0.1";
+        let spec = Spec::from_toml(&format!("[model]\n{}\n{training}", self.model)).unwrap();
+        let (columns, target) = ((self.columns)(), Target::Classes(self.classes));
+        Blueprint::new(spec, DataShape { rows: ROWS, columns, target }).unwrap()
+    }
 }
 
 /// What a session does between the agreement on keys and the model.
-async fn session<S: Security>(ctx: Ctx<S>) -> Result<()> {
-    let blueprint = blueprint();
+async fn session<S: Security>(ctx: Ctx<S>, case: &Case) -> Result<()> {
+    let blueprint = case.blueprint();
     let zeros = |columns, scale| Fixed::new(Arith::zeros([ROWS, columns]), scale);
-    let data = Dataset { features: zeros(6, DATA_SCALE), labels: zeros(3, 0) };
+    let features = zeros(blueprint.data().columns.len(), DATA_SCALE);
+    let data = Dataset { features, labels: zeros(case.classes, 0) };
     let go_on = |_| ControlFlow::Continue(());
     let check = ctx.step("check-inputs");
-    broken_rules(&check, blueprint.data(), &data, &[ROWS], Scope::Labels, go_on).await?;
+    broken_rules(&check, blueprint.data(), &data, &SETS, Scope::Labels, go_on).await?;
     train(&Mpc::new(ctx), &blueprint, data, &Seed::from_number(1), &mut ()).await.map(drop)
 }
 
@@ -59,37 +92,40 @@ fn assert_close(what: &str, forecast: f64, actual: f64, part: f64) {
     assert!((forecast - actual).abs() <= part * actual, "{what}: {forecast}, but came {actual}");
 }
 
-fn compare<S: Security>(security: job::Security, link: &str) {
+fn compare<S: Security>(case: &Case, security: job::Security, link: &str) {
     let link: LinkSpec = link.parse().unwrap();
     let training = Training {
-        blueprint: blueprint(),
+        blueprint: case.blueprint(),
         security,
         multiplication: Multiplication::Replicated,
         check: CheckInputs::Labels,
+        sets: SETS.to_vec(),
     };
-    let forecast = forecast(&training, Some(link), ClockKind::Links, |_| {}).unwrap();
+    let forecast = forecast(&training, Some(link), ClockKind::Links, |_, _| {}).unwrap();
     let network = local_network(SessionId([0; 16]), Duration::from_secs(60))
         .map(|transport| Shaped::new(transport, link, Clock::simulated(Computation::Free), 0));
-    let traffic = run3_on::<S, _, _>(network, 1, session).map(|result| result.unwrap().1.traffic);
+    let traffic = run3_on::<S, _, _>(network, 1, |ctx| session(ctx, case))
+        .map(|result| result.unwrap().1.traffic);
     let rounds = (traffic[0].rounds + KEY_AGREEMENT_ROUNDS) as f64;
     assert_eq!(forecast.iterations, 10);
     assert_close("rounds", forecast.rounds, rounds, 0.01);
-    for party in PartyId::ALL {
-        let at = party.index();
-        let sent = traffic[at].bytes_sent as f64;
-        assert_close("bytes", forecast.bytes_sent_per_party[at], sent, 0.05);
-    }
+    // Parties take turns to help, and whose turn it is at a batch depends on what was before.
+    let sent: f64 = traffic.iter().map(|traffic| traffic.bytes_sent as f64).sum();
+    assert_close("bytes", forecast.bytes_sent_per_party.iter().sum(), sent, 0.05);
     let seconds = traffic.map(|traffic| traffic.waiting).into_iter().max().unwrap();
     let seconds = seconds.as_secs_f64() + KEY_AGREEMENT_ROUNDS as f64 * link.latency.as_secs_f64();
     assert_close("seconds", forecast.seconds, seconds, 0.05);
 }
 
 #[test]
-fn a_forecast_comes_true_on_three_networks() {
-    for link in ["lan", "wan", "latency=15ms,bandwidth=2mbit"] {
-        compare::<SemiHonest>(job::Security::SemiHonest, link);
+fn a_forecast_comes_true_for_three_networks_over_three_links() {
+    for case in &CASES {
+        println!("{}", case.name);
+        for link in ["lan", "wan", "latency=15ms,bandwidth=2mbit"] {
+            compare::<SemiHonest>(case, job::Security::SemiHonest, link);
+        }
     }
-    compare::<Malicious>(job::Security::Malicious, "wan");
+    compare::<Malicious>(&CASES[2], job::Security::Malicious, "wan");
 }
 
 #[test]

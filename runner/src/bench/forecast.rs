@@ -4,26 +4,24 @@
 //! made-up rows tell what all take; that is counted, not estimated, and so is the time that
 //! messages of these lengths need on links of the given kind. What goes through all rows
 //! before the first batch, the check and the scaling, is extrapolated from two numbers of
-//! rows. Computation is measured on this machine, as if every party had a core to itself.
+//! rows. The rehearsal is in this process, and then computation is measured as if every party
+//! had a core of this machine to itself; or it is a session of the real parties over their
+//! real links, and then it is measured there.
 
 use super::clocks::{ClockKind, Sample};
 use super::in_process::three_parties;
-use super::rehearsal::{Phases, Rehearsal};
-use super::session::keys;
+pub use super::rehearsal::{MeasuredLinks, Phases, Rehearsal, Rehearsed};
+use super::session::{keys, reports};
 use crate::failure::Failure;
 use crate::job::{CheckInputs, Multiplication, Security};
-use crate::memory::{peak_rss_bytes, rss_bytes};
 use mpc_core::exec::Session;
 use mpc_core::net::{KEY_AGREEMENT_ROUNDS, LinkSpec};
 use mpc_core::security::{Malicious, SemiHonest};
-use nn::blueprint::{Blueprint, DataShape};
+use nn::blueprint::Blueprint;
 use nn::inputs::{Scope, rows_at_a_time};
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
-/// Rows that are checked in the larger of two rehearsals, at most.
-const CHECKED_ROWS: usize = 512;
-/// How often a training is rehearsed.
-pub const REHEARSALS: u64 = 2;
 /// Bytes of a word of a share: two components.
 const SHARE_BYTES: u64 = 16;
 
@@ -38,6 +36,8 @@ pub struct Training {
     pub multiplication: Multiplication,
     /// What is checked of the rows before.
     pub check: CheckInputs,
+    /// Rows of each data set, which are checked one after the other; together all rows.
+    pub sets: Vec<usize>,
 }
 
 /// What a training will take.
@@ -47,7 +47,8 @@ pub struct Forecast {
     pub iterations: u64,
     /// Rounds.
     pub rounds: f64,
-    /// Bytes of payload and frames that each party sends.
+    /// Bytes that each party sends, with frames and, where they were measured, TLS. Which of the
+    /// three sends how much depends on whose turn it is to help.
     pub bytes_sent_per_party: [f64; 3],
     /// Time from the agreement on keys to the model.
     pub seconds: f64,
@@ -58,7 +59,31 @@ pub struct Forecast {
     /// Most memory of a party: the data and what a batch needs.
     pub peak_bytes: u64,
     /// The links that the time is for.
-    pub link: Option<LinkSpec>,
+    pub links: Links,
+}
+
+/// The links that a forecast is for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Links {
+    /// As fast as can be: no message takes time.
+    Unlimited,
+    /// As slow as was asked for.
+    Shaped(LinkSpec),
+    /// Those of the real parties, as the three of them found them.
+    Measured([MeasuredLinks; 3]),
+}
+
+impl Training {
+    /// Rows that are checked at a time.
+    pub(super) fn rows_at_a_time(&self) -> usize {
+        let shape = self.blueprint.data();
+        match self.check {
+            CheckInputs::None => 1,
+            CheckInputs::Labels => rows_at_a_time(shape, Scope::Labels),
+            CheckInputs::All => rows_at_a_time(shape, Scope::All),
+        }
+    }
 }
 
 /// Rounds, bytes of each party and seconds of the slowest one.
@@ -96,21 +121,20 @@ impl Cost {
         self.with(Cost::default(), |a, _| a * factor)
     }
 
-    /// The cost of `blocks` blocks of together `rows` rows, from that of one block of few
-    /// rows and of one of more.
-    fn extrapolated(few: (usize, Cost), more: (usize, Cost), rows: usize, blocks: usize) -> Cost {
+    /// What `count` of something cost, from what few and what more of it cost.
+    fn extrapolated(few: (usize, Cost), more: (usize, Cost), count: f64) -> Cost {
         if few.0 >= more.0 {
             return more.1;
         }
         let span = (more.0 - few.0) as f64;
         let slope = more.1.with(few.1, |more, few| ((more - few) / span).max(0.0));
         let fixed = few.1.with(slope, |cost, slope| (cost - slope * few.0 as f64).max(0.0));
-        fixed.times(blocks as f64).plus(slope.times(rows as f64))
+        fixed.plus(slope.times(count))
     }
 }
 
 /// Rehearses a training in this process and foretells what the whole will take over links of
-/// the given kind, on clocks of threads; `rehearsed` hears how many of [`REHEARSALS`] are over.
+/// the given kind, on clocks of threads; `rehearsed` hears how many batches are done of how many.
 ///
 /// # Errors
 /// When the network does not fit the rows, and those of the protocols.
@@ -118,90 +142,105 @@ pub fn forecast(
     training: &Training,
     link: Option<LinkSpec>,
     clock: ClockKind,
-    mut rehearsed: impl FnMut(u64),
+    rehearsed: impl Fn(usize, usize) + Sync,
 ) -> Result<Forecast, Failure> {
-    let shape = training.blueprint.data();
-    let (rows, batch) = (shape.rows, training.blueprint.batch());
-    let last_batch = Some(rows % batch).filter(|&rows| rows > 0);
-    let checked = match training.check {
-        CheckInputs::None => 1,
-        CheckInputs::Labels => rows_at_a_time(shape, Scope::Labels),
-        CheckInputs::All => rows_at_a_time(shape, Scope::All),
-    };
-    let most_checked = checked.min(CHECKED_ROWS).min(batch).max(1);
-    let before = rss_bytes();
-    let rehearse = |batches_of_rows: usize, checked_rows: usize| {
-        let rows = (batches_of_rows * batch + last_batch.unwrap_or_default()).min(rows);
-        let blueprint =
-            Blueprint::new(training.blueprint.spec().clone(), DataShape { rows, ..shape.clone() })
-                .map_err(Failure::new)?;
-        let rehearsal = Rehearsal {
-            blueprint,
-            multiplication: training.multiplication,
-            clock,
-            check: training.check,
-            checked_rows,
-            last_batch,
+    let rehearsal = Rehearsal::of(training, clock).map_err(Failure::new)?;
+    let batches = rehearsal.batches();
+    let parties = three_parties(link.unwrap_or_default(), 0, clock.computation(), |transport| {
+        let party = transport.party();
+        let go_on = |done| {
+            if reports(party) {
+                rehearsed(done, batches);
+            }
+            ControlFlow::Continue(())
         };
-        let parties =
-            three_parties(link.unwrap_or_default(), 0, clock.computation(), |transport| {
-                let prss = keys(transport, Some(0))?;
-                let session = Session::new(transport, prss, KEY_AGREEMENT_ROUNDS);
-                let phases = match training.security {
-                    Security::SemiHonest => {
-                        session.run::<SemiHonest, _, _>(|ctx| rehearsal.run(ctx))
-                    }
-                    Security::Malicious => session.run::<Malicious, _, _>(|ctx| rehearsal.run(ctx)),
-                };
-                phases.map(|(phases, _)| phases)
-            })?;
-        Ok::<_, Failure>((rows, parties))
+        let prss = keys(transport, Some(0))?;
+        let session = Session::new(transport, prss, KEY_AGREEMENT_ROUNDS);
+        let rehearsal = &rehearsal;
+        let run = match training.security {
+            Security::SemiHonest => session
+                .run::<SemiHonest, _, _>(|ctx| async move { rehearsal.run(&ctx, go_on).await }),
+            Security::Malicious => session
+                .run::<Malicious, _, _>(|ctx| async move { rehearsal.run(&ctx, go_on).await }),
+        };
+        run.map(|(rehearsed, _)| rehearsed)
+    })?;
+    let [Some(first), Some(second), Some(third)] = parties else {
+        return Err(Failure::new("the rehearsal was broken off"));
     };
-    let few_checked = (most_checked / 2).max(1);
-    let (few_rows, few) = rehearse(1, few_checked)?;
-    rehearsed(1);
-    let (more_rows, more) = rehearse(2, most_checked)?;
-    rehearsed(2);
+    let mut parties = [first, second, third];
+    // The three parties share a process, and its memory.
+    for party in &mut parties {
+        let taken = party.memory_peak.saturating_sub(party.memory_before);
+        party.memory_peak = party.memory_before + taken / 3;
+    }
+    let links = link.map_or(Links::Unlimited, Links::Shaped);
+    Ok(Forecast::of(training, &rehearsal, &parties, links))
+}
 
-    let check = Cost::extrapolated(
-        (few_checked, Cost::of(&few, |phases| phases.check)),
-        (most_checked, Cost::of(&more, |phases| phases.check)),
-        rows,
-        rows.div_ceil(checked),
-    );
-    let start = Cost::extrapolated(
-        (few_rows, Cost::of(&few, |phases| phases.start)),
-        (more_rows, Cost::of(&more, |phases| phases.start)),
-        rows,
-        1,
-    );
-    let epochs = training.blueprint.spec().training.epochs as f64;
-    let full = Cost::of(&more, |phases| phases.batch);
-    let last = Cost::of(&more, |phases| phases.last_batch);
-    let end = Cost::of(&more, |phases| phases.end);
-    let epoch = full.times((rows / batch) as f64).plus(last);
-    let before_first = check.plus(start);
-    let latency = link.unwrap_or_default().latency.as_secs_f64();
-    let agreement = Cost {
-        rounds: KEY_AGREEMENT_ROUNDS as f64,
-        bytes: [0.0; 3],
-        seconds: KEY_AGREEMENT_ROUNDS as f64 * latency,
-    };
-    let whole = agreement.plus(before_first).plus(epoch.times(epochs)).plus(end);
-
-    let words = |rows: usize| (rows * (shape.columns.len() + shape.target.columns())) as u64;
-    let rehearsed_data = 3 * SHARE_BYTES * words(more_rows);
-    let taken = peak_rss_bytes().saturating_sub(before).saturating_sub(rehearsed_data);
-    Ok(Forecast {
-        iterations: (epochs as u64) * training.blueprint.batches() as u64,
-        rounds: whole.rounds,
-        bytes_sent_per_party: whole.bytes,
-        seconds: whole.seconds,
-        seconds_before: before_first.seconds,
-        seconds_per_iteration: full.seconds,
-        peak_bytes: before + SHARE_BYTES * words(rows) + taken / 3,
-        link,
-    })
+impl Forecast {
+    /// What a training will take, from what its rehearsal took at the three parties.
+    pub fn of(
+        training: &Training,
+        rehearsal: &Rehearsal,
+        parties: &[Rehearsed; 3],
+        links: Links,
+    ) -> Forecast {
+        let blueprint = &training.blueprint;
+        let (shape, batch) = (blueprint.data(), blueprint.batch());
+        let [few, more] = [parties.map(|party| party.few), parties.map(|party| party.more)];
+        let [few_rows, more_rows] = rehearsal.rows();
+        // A block of rows was checked, and two of them. All blocks of a set but the last are as
+        // large as can be; each takes as many rounds.
+        let blocks = |count: f64| {
+            let [few, more] = [&few, &more].map(|phases| Cost::of(phases, |phases| phases.check));
+            Cost::extrapolated((1, few), (2, more), count)
+        };
+        let at_a_time = training.rows_at_a_time();
+        let count: usize = training.sets.iter().map(|rows| rows.div_ceil(at_a_time)).sum();
+        let full = shape.rows as f64 / rehearsal.checked_rows() as f64;
+        let check = Cost { rounds: blocks(count as f64).rounds, ..blocks(full) };
+        let start = Cost::extrapolated(
+            (few_rows, Cost::of(&few, |phases| phases.start)),
+            (more_rows, Cost::of(&more, |phases| phases.start)),
+            shape.rows as f64,
+        );
+        let epochs = blueprint.spec().training.epochs as f64;
+        let full = Cost::of(&more, |phases| phases.batch);
+        let last = Cost::of(&more, |phases| phases.last_batch);
+        let end = Cost::of(&more, |phases| phases.end);
+        let epoch = full.times((blueprint.training_rows() / batch) as f64).plus(last);
+        let before_first = check.plus(start);
+        let rounds = KEY_AGREEMENT_ROUNDS as f64;
+        let slowest_round = parties.map(|party| party.links.round_seconds);
+        let agreement = Cost {
+            rounds,
+            bytes: [0.0; 3],
+            seconds: rounds * slowest_round.into_iter().fold(0.0, f64::max),
+        };
+        let whole = agreement.plus(before_first).plus(epoch.times(epochs)).plus(end);
+        let peaks = parties.map(|party| {
+            let words =
+                |rows: usize| (rows * (shape.columns.len() + shape.target.columns())) as u64;
+            let rehearsed_data = SHARE_BYTES * words(more_rows);
+            let taken = party.memory_peak.saturating_sub(party.memory_before);
+            let data = SHARE_BYTES.saturating_mul(words(shape.rows));
+            party
+                .memory_before
+                .saturating_add(data)
+                .saturating_add(taken.saturating_sub(rehearsed_data))
+        });
+        Forecast {
+            iterations: (epochs as u64) * blueprint.batches() as u64,
+            rounds: whole.rounds,
+            bytes_sent_per_party: whole.bytes,
+            seconds: whole.seconds,
+            seconds_before: before_first.seconds,
+            seconds_per_iteration: full.seconds,
+            peak_bytes: peaks.into_iter().max().unwrap_or_default(),
+            links,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -213,12 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn blocks_and_rows_are_told_apart() {
-        // 7 rounds a block, and 2 s for a block and 0.5 s for a row of it.
+    fn what_is_fixed_and_what_grows_are_told_apart() {
+        // 7 rounds in any case, and 2 s and 0.5 s for a row.
         let (few, more) = ((10, cost(7.0, 7.0)), (20, cost(7.0, 12.0)));
-        let all = Cost::extrapolated(few, more, 100, 4);
-        assert_eq!((all.rounds, all.seconds, all.bytes), (28.0, 58.0, [580.0; 3]));
+        let all = Cost::extrapolated(few, more, 100.0);
+        assert_eq!((all.rounds, all.seconds, all.bytes), (7.0, 52.0, [520.0; 3]));
         // Nothing to extrapolate from: what was measured is all there is.
-        assert_eq!(Cost::extrapolated(more, more, 20, 1).seconds, 12.0);
+        assert_eq!(Cost::extrapolated(more, more, 20.0).seconds, 12.0);
     }
 }

@@ -1,10 +1,15 @@
 //! A training on a few made-up rows, phase by phase: what a forecast extrapolates from.
+//!
+//! It is gone through twice, with fewer and with more rows. Nothing of it is a secret and
+//! nothing is released: rows, labels and start weights are public, and the model is dropped.
 
 use super::clocks::{ClockKind, Reading, Sample};
+use super::forecast::Training;
 use super::made_up::dataset;
 use super::training::training_blocks;
 use crate::job::{CheckInputs, Multiplication};
-use mpc_core::ctx::Ctx;
+use crate::memory::{peak_rss_bytes, rss_bytes};
+use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
 use mpc_core::security::Security;
 use mpc_core::share::Fixed;
@@ -12,38 +17,183 @@ use nn::blueprint::{Blueprint, DataShape};
 use nn::engine::Mpc;
 use nn::inputs::{Scope, broken_rules};
 use nn::seed::Seed;
+use nn::spec::SpecError;
 use nn::train::{Dataset, Trainer};
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-/// What is rehearsed.
+/// Rows of a block that is checked, at most.
+const CHECKED_ROWS: usize = 4096;
+/// Bytes of the messages in a round whose time is that of the latency.
+const SHORT: usize = 8;
+/// Bytes of either message of a party in a round whose time tells the bandwidth.
+const LONG: usize = 1 << 20;
+/// How often a round of either kind is measured.
+const ROUNDS: usize = 3;
+
+/// A training that is gone through on few made-up rows, and again on more of them.
 #[derive(Clone, Debug)]
-pub(super) struct Rehearsal {
+pub struct Rehearsal {
+    few: Part,
+    more: Part,
+}
+
+/// What a rehearsal came to at one party.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsed {
+    /// What was measured of the links.
+    pub links: MeasuredLinks,
+    /// With fewer rows.
+    pub few: Phases,
+    /// With more rows.
+    pub more: Phases,
+    /// Resident memory of the process before.
+    pub memory_before: u64,
+    /// Largest resident memory of the process so far.
+    pub memory_peak: u64,
+}
+
+/// The links between the parties, with all that surrounds them, as a party found them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredLinks {
+    /// Seconds of a round of messages of a few bytes.
+    pub round_seconds: f64,
+    /// Bytes a second that a party sends to each of the others, both at the same time.
+    pub bytes_per_second: f64,
+}
+
+impl Rehearsal {
+    /// What is rehearsed of a training; time is read off that clock.
+    ///
+    /// # Errors
+    /// When the network does not fit the rows.
+    pub fn of(training: &Training, clock: ClockKind) -> std::result::Result<Self, SpecError> {
+        let blueprint = &training.blueprint;
+        let (shape, batch) = (blueprint.data(), blueprint.batch());
+        let last_batch = Some(blueprint.training_rows() % batch).filter(|&rows| rows > 0);
+        let longest = training.sets.iter().copied().max().unwrap_or(shape.rows);
+        let checked_rows = training.rows_at_a_time().min(CHECKED_ROWS).min(longest).max(1);
+        // All rows that are made up are trained on.
+        let mut spec = blueprint.spec().clone();
+        spec.validation = None;
+        let part = |batches: usize| {
+            let rows = batches * batch + last_batch.unwrap_or_default();
+            let rows = rows.min(blueprint.training_rows());
+            let blueprint = Blueprint::new(spec.clone(), DataShape { rows, ..shape.clone() })?;
+            let Training { multiplication, check, .. } = *training;
+            Ok::<_, SpecError>(Part {
+                blueprint,
+                multiplication,
+                clock,
+                check,
+                checked: vec![checked_rows; batches],
+                last_batch,
+            })
+        };
+        Ok(Rehearsal { few: part(1)?, more: part(2)? })
+    }
+
+    /// Numbers that are made up for the larger of the two, rows times columns.
+    pub fn numbers(&self) -> usize {
+        self.more.numbers()
+    }
+
+    /// Batches that are computed.
+    pub fn batches(&self) -> usize {
+        [&self.few, &self.more].map(|part| part.sizes().count() * (WARM_UP + COUNTED)).iter().sum()
+    }
+
+    /// Rows that are scaled, in the one and in the other.
+    pub(super) fn rows(&self) -> [usize; 2] {
+        [&self.few, &self.more].map(|part| part.blueprint.data().rows)
+    }
+
+    /// Rows of a block that is checked.
+    pub(super) fn checked_rows(&self) -> usize {
+        self.few.checked.iter().sum()
+    }
+
+    /// Goes through it; `go_on` hears how many batches are done and may break it off, upon
+    /// which there is no result.
+    ///
+    /// # Errors
+    /// Those of the protocols.
+    pub async fn run<S: Security>(
+        &self,
+        ctx: &Ctx<S>,
+        mut go_on: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Rehearsed>> {
+        let memory_before = rss_bytes();
+        let links = measure_links(ctx, self.more.clock).await?;
+        let mut done = 0;
+        let mut batch = || {
+            done += 1;
+            go_on(done)
+        };
+        let few = self.few.run(&ctx.step("few"), &mut batch).await?;
+        let Some(few) = few else { return Ok(None) };
+        let more = self.more.run(&ctx.step("more"), &mut batch).await?;
+        Ok(more.map(|more| Rehearsed {
+            links,
+            few,
+            more,
+            memory_before,
+            memory_peak: peak_rss_bytes(),
+        }))
+    }
+}
+
+/// Times rounds of short and of long messages.
+async fn measure_links<S: Security>(ctx: &Ctx<S>, clock: ClockKind) -> Result<MeasuredLinks> {
+    let mut medians = [0.0; 2];
+    for (median, bytes) in medians.iter_mut().zip([SHORT, LONG]) {
+        let step = ctx.step(&format!("links-{bytes}"));
+        let mut samples = Vec::new();
+        // The first one wakes everybody up.
+        for round in 0..=ROUNDS {
+            let step = step.step(&format!("round-{round}"));
+            let begun = Reading::take(ctx, clock);
+            let [to_prev, to_next] = [vec![0; bytes], vec![0; bytes]];
+            let message = Message { to_prev, to_next, expect_prev: bytes, expect_next: bytes };
+            step.exchange(message).await;
+            samples.push(Reading::take(ctx, clock).since(begun));
+        }
+        *median = typical(&samples[1..]).seconds;
+    }
+    let [short, long] = medians;
+    let bytes_per_second = (LONG - SHORT) as f64 / (long - short).max(1e-9);
+    Ok(MeasuredLinks { round_seconds: short, bytes_per_second })
+}
+
+/// One of the two times that a training is gone through.
+#[derive(Clone, Debug)]
+struct Part {
     /// The training, on as many rows as are made up.
-    pub(super) blueprint: Blueprint,
-    pub(super) multiplication: Multiplication,
+    blueprint: Blueprint,
+    multiplication: Multiplication,
     /// What time is read off.
-    pub(super) clock: ClockKind,
-    pub(super) check: CheckInputs,
-    /// Rows that are checked.
-    pub(super) checked_rows: usize,
+    clock: ClockKind,
+    check: CheckInputs,
+    /// Rows of the data sets that are checked.
+    checked: Vec<usize>,
     /// Rows of the last batch of an epoch, where it is smaller.
-    pub(super) last_batch: Option<usize>,
+    last_batch: Option<usize>,
 }
 
 /// What each phase took at a party.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Phases {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
     /// Checking the rows.
-    pub(super) check: Sample,
+    pub check: Sample,
     /// Scaling the features and drawing weights.
-    pub(super) start: Sample,
+    pub start: Sample,
     /// A full batch.
-    pub(super) batch: Sample,
+    pub batch: Sample,
     /// The last batch of an epoch.
-    pub(super) last_batch: Sample,
+    pub last_batch: Sample,
     /// Putting the model together.
-    pub(super) end: Sample,
+    pub end: Sample,
 }
 
 /// Batches of either size that warm up.
@@ -52,10 +202,24 @@ const WARM_UP: usize = 1;
 /// has had every turn.
 const COUNTED: usize = 3;
 
-impl Rehearsal {
-    /// Goes through all phases.
-    pub(super) async fn run<S: Security>(&self, ctx: Ctx<S>) -> Result<Phases> {
-        let take = || Reading::take(&ctx, self.clock);
+impl Part {
+    fn numbers(&self) -> usize {
+        let shape = self.blueprint.data();
+        shape.rows * (shape.columns.len() + shape.target.columns())
+    }
+
+    /// Rows of a batch of either size.
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        [Some(self.blueprint.batch()), self.last_batch].into_iter().flatten()
+    }
+
+    /// Goes through all phases; nothing comes of it where it is broken off.
+    async fn run<S: Security>(
+        &self,
+        ctx: &Ctx<S>,
+        go_on: &mut impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<Phases>> {
+        let take = || Reading::take(ctx, self.clock);
         let data = dataset(ctx.party(), &self.blueprint);
         let seed = Seed::from_number(1);
         let mut phases = Phases::default();
@@ -67,7 +231,7 @@ impl Rehearsal {
         let blocks = match self.multiplication {
             Multiplication::Replicated => None,
             Multiplication::Beaver => {
-                let blocks = training_blocks(&ctx, &self.blueprint, |_| WARM_UP + COUNTED);
+                let blocks = training_blocks(ctx, &self.blueprint, |_| WARM_UP + COUNTED);
                 Some(Rc::new(blocks.await?))
             }
         };
@@ -76,19 +240,20 @@ impl Rehearsal {
         let mut trainer = Trainer::new(&engine, &self.blueprint, data, &seed).await?;
         phases.start = take().since(begun);
 
-        let sizes = [Some(self.blueprint.batch()), self.last_batch];
-        for (size, phase) in sizes.into_iter().zip([&mut phases.batch, &mut phases.last_batch]) {
-            let Some(rows) = size else { continue };
+        for (rows, phase) in self.sizes().zip([&mut phases.batch, &mut phases.last_batch]) {
             let numbers: Vec<usize> = (0..rows).collect();
             let mut samples = Vec::new();
             for number in 0..WARM_UP + COUNTED {
-                let mut stage = Mpc::new(ctx.step(&format!("batch-{number}")));
+                let mut stage = Mpc::new(ctx.step(&format!("batch-{rows}-{number}")));
                 if let Some(blocks) = &blocks {
                     stage = stage.with_triples(blocks.clone());
                 }
                 let begun = take();
                 trainer = trainer.batch(&stage, &numbers).await?;
                 samples.push(take().since(begun));
+                if go_on().is_break() {
+                    return Ok(None);
+                }
             }
             *phase = typical(&samples[WARM_UP..]);
         }
@@ -96,22 +261,23 @@ impl Rehearsal {
         let begun = take();
         trainer.finish().await?;
         phases.end = take().since(begun);
-        Ok(phases)
+        Ok(Some(phases))
     }
 
-    /// Checks the first rows, as they would be one holder's.
+    /// Checks rows as if they were those of so many data sets; the rows are used again and again.
     async fn check<S: Security>(&self, ctx: &Ctx<S>, data: &Dataset<Fixed>) -> Result<()> {
         let scope = match self.check {
             CheckInputs::None => return Ok(()),
             CheckInputs::Labels => Scope::Labels,
             CheckInputs::All => Scope::All,
         };
-        let rows: Vec<usize> = (0..self.checked_rows).collect();
+        let there = self.blueprint.data().rows;
+        let rows: Vec<usize> = (0..self.checked.iter().sum()).map(|row| row % there).collect();
         let part = |x: &Fixed| Ok(Fixed::new(x.share.select_rows(&rows)?, x.scale));
         let data = Dataset { features: part(&data.features)?, labels: part(&data.labels)? };
         let shape = DataShape { rows: rows.len(), ..self.blueprint.data().clone() };
         let go_on = |_| ControlFlow::Continue(());
-        broken_rules(ctx, &shape, &data, &[rows.len()], scope, go_on).await.map(drop)
+        broken_rules(ctx, &shape, &data, &self.checked, scope, go_on).await.map(drop)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::following::follow;
 use super::participant::ParticipantArgs;
+use super::rehearsing::measured_forecast;
 use super::training_bar::TrainingBar;
 use crate::bench::figures::bytes;
 use crate::bench::forecast::Forecast;
@@ -24,9 +25,10 @@ use std::path::{Path, PathBuf};
 /// again, it does not wait for them.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   tercet train job.toml --consortium trial/consortium.toml \\
       --identity trial/members/analyst/analyst.key
+  tercet train job.toml --rehearse ...    # with a forecast, compared at the end
 
 A job file:
   name = \"readmission\"
@@ -52,6 +54,10 @@ pub struct Args {
     /// What `tercet forecast --json` printed for the job: compared at the end.
     #[arg(long, value_name = "FILE")]
     forecast: Option<PathBuf>,
+    /// Let the parties rehearse the job before, as `tercet forecast --measured` does, and
+    /// compare at the end.
+    #[arg(long, conflicts_with = "forecast")]
+    rehearse: bool,
     /// Refused: see `no_seed`.
     #[arg(long, hide = true, value_parser = no_seed)]
     seed: Option<String>,
@@ -115,16 +121,16 @@ impl Summary {
     /// The forecast beside what came.
     fn compared(&self) -> Option<String> {
         let forecast = self.forecast.as_ref()?;
-        let most = |bytes: [f64; 3]| bytes.into_iter().fold(0.0, f64::max);
+        let mean = |bytes: [f64; 3]| bytes.into_iter().sum::<f64>() / 3.0;
         let memory = self.peak_rss_bytes.into_iter().max().unwrap_or_default();
         type Figure = (&'static str, f64, f64, fn(f64) -> String);
         let figures: [Figure; 5] = [
             ("iterations", forecast.iterations as f64, self.iterations as f64, |x| x.to_string()),
             ("rounds", forecast.rounds, self.rounds as f64, |x| format!("{x:.0}")),
             (
-                "sent by a party",
-                most(forecast.bytes_sent_per_party),
-                most(self.bytes_sent_per_party.map(|bytes| bytes as f64)),
+                "sent by a party, mean",
+                mean(forecast.bytes_sent_per_party),
+                mean(self.bytes_sent_per_party.map(|bytes| bytes as f64)),
                 bytes,
             ),
             ("time", forecast.seconds, self.seconds, |x| format!("{x:.1} s")),
@@ -157,9 +163,11 @@ impl Summary {
                  rows.csv"
             );
         }
-        if let Some(table) = self.compared() {
-            text += &format!("\n{table}");
-        }
+        text += &match self.compared() {
+            Some(table) => format!("\n{table}"),
+            None => "\nWith --rehearse or --forecast FILE, a forecast stands beside these figures."
+                .into(),
+        };
         text
     }
 }
@@ -171,7 +179,14 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         return Err(Failure::new(format!("{} is no member of the consortium", job.receiver()))
             .with_hint("name a member as `receiver` in the job"));
     }
-    let forecast = args.forecast.as_deref().map(read_forecast).transpose()?;
+    let forecast = match (args.rehearse, args.forecast.as_deref()) {
+        (true, _) => {
+            let forecast = measured_forecast(&participation, (&job, &schema), None, out)?;
+            out.event(&json!({ "event": "forecast", "forecast": forecast }));
+            Some(forecast)
+        }
+        (false, file) => file.map(read_forecast).transpose()?,
+    };
     let request = || session::training(job.to_toml(), schema.to_toml());
     let bar = TrainingBar::new(out);
     let report = follow(&participation, request, |event| show(event, &bar, out));

@@ -1,5 +1,6 @@
 //! The messages of the control plane.
 
+use crate::bench::forecast::Rehearsed;
 use crate::digest::Digest;
 use crate::identity::Name;
 use crate::inference::{ModelId, Query};
@@ -61,6 +62,18 @@ pub enum Request {
     },
     /// Make the triples that a job is short of. Answered with a stream of [`SessionEvent`].
     Preprocess {
+        /// A fresh name for the session, the same for all parties.
+        session: SessionId,
+        /// The job file.
+        job: String,
+        /// The schema file that the job names.
+        schema: String,
+        /// Rows that the job will have; without, those that are submitted.
+        rows: Option<u64>,
+    },
+    /// Rehearse a job on made-up rows, to foretell what it will take: nothing is released.
+    /// Answered with a stream of [`SessionEvent`].
+    Rehearse {
         /// A fresh name for the session, the same for all parties.
         session: SessionId,
         /// The job file.
@@ -164,6 +177,8 @@ pub enum SessionEvent {
     Progress(Progress),
     /// What was revealed of the model after an epoch.
     Figures(EpochFigures),
+    /// What this party measured in a rehearsal of the whole training.
+    Rehearsed(Box<Rehearsal>),
     /// Nothing new; sent regularly so that silence means trouble.
     Alive,
     /// Where the party has written down what it saw of a computation that broke off.
@@ -182,6 +197,15 @@ pub struct EpochFigures {
     pub last: bool,
     /// The figures; a `rmse` in the units of the label.
     pub figures: Vec<Figure>,
+}
+
+/// What a party measured in a rehearsal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// Rows of each data set of the job.
+    pub sets: Vec<u64>,
+    /// What was measured.
+    pub measured: Rehearsed,
 }
 
 /// How far the check of the members' rows is.

@@ -14,13 +14,13 @@ pub use error::ControlError;
 pub use frame::{CHUNK_BYTES, Frame, Framed, MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode, encode};
 pub use message::{
     Answer, Checked, DataReply, DuringSession, EpochFigures, FaultKind, FinishedSession, Forecast,
-    Hello, NodeStatus, Progress, Reason, Refusal, Request, SessionEnd, SessionEvent, SessionFault,
-    SessionStats, Upload, Welcome,
+    Hello, NodeStatus, Progress, Reason, Refusal, Rehearsal, Request, SessionEnd, SessionEvent,
+    SessionFault, SessionStats, Upload, Welcome,
 };
 pub use upload::upload;
 
 /// Version of the control protocol.
-pub const CONTROL_VERSION: u16 = 2;
+pub const CONTROL_VERSION: u16 = 3;
 /// ALPN name of control connections.
 pub const ALPN_CONTROL: &[u8] = b"tercet-control/1";
 /// ALPN name of the links on which parties compute.

@@ -13,7 +13,7 @@ pub(crate) use requests::store_refusal;
 pub use server::{ServeError, Server};
 
 use crate::consortium::{Consortium, ConsortiumError};
-use crate::control::{Dialer, SessionEnd};
+use crate::control::{Dialer, Reason, Refusal, SessionEnd};
 use crate::digest::Digest;
 use crate::failure::Explain;
 use crate::identity::{Identity, IdentityError, Name};
@@ -115,6 +115,7 @@ pub struct Node {
 struct Running {
     cancel: Cancel,
     end: Option<SessionEnd>,
+    is_rehearsal: bool,
 }
 
 impl Node {
@@ -196,16 +197,48 @@ impl Node {
         Some(StockGuard { node: Arc::clone(self), stocks })
     }
 
-    /// Registers a session that begins; `None` when it runs already.
-    pub fn enter_session(&self, session: SessionId) -> Option<SessionGuard<'_>> {
-        let cancel = Cancel::default();
-        match lock(&self.running).entry(session) {
-            std::collections::hash_map::Entry::Occupied(_) => None,
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(Running { cancel: cancel.clone(), end: None });
-                Some(SessionGuard { node: self, session, cancel })
-            }
+    /// Registers a session that begins. A rehearsal that runs is stopped: it would be in the
+    /// way, and measure wrongly.
+    ///
+    /// # Errors
+    /// A refusal when the session runs already.
+    pub fn enter_session(&self, session: SessionId) -> Result<SessionGuard<'_>, Refusal> {
+        let mut running = lock(&self.running);
+        if running.contains_key(&session) {
+            return Err(Refusal::new(Reason::SessionUsed, "this session runs already"));
         }
+        for rehearsal in running.values().filter(|running| running.is_rehearsal) {
+            tracing::info!(%session, "a rehearsal gives way to a session");
+            rehearsal.cancel.raise();
+        }
+        Ok(self.guard(&mut running, session, false))
+    }
+
+    /// Registers a rehearsal that begins.
+    ///
+    /// # Errors
+    /// A refusal when anything else runs, a session or another rehearsal.
+    pub fn enter_rehearsal(&self, session: SessionId) -> Result<SessionGuard<'_>, Refusal> {
+        let mut running = lock(&self.running);
+        if !running.is_empty() {
+            let message = format!("{} computes another session", self.party());
+            return Err(Refusal::new(Reason::Busy, message).with_hint(
+                "a rehearsal would disturb it and measure wrongly; try again when it is over, \
+                 or use a forecast without --measured",
+            ));
+        }
+        Ok(self.guard(&mut running, session, true))
+    }
+
+    fn guard(
+        &self,
+        running: &mut HashMap<SessionId, Running>,
+        session: SessionId,
+        is_rehearsal: bool,
+    ) -> SessionGuard<'_> {
+        let cancel = Cancel::default();
+        running.insert(session, Running { cancel: cancel.clone(), end: None, is_rehearsal });
+        SessionGuard { node: self, session, cancel }
     }
 
     /// How a session ended that has not been noted down yet.

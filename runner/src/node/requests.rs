@@ -34,7 +34,10 @@ pub(super) async fn serve(
     let name = client.card().name().clone();
     let starts = matches!(
         request,
-        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. }
+        Request::Train { .. }
+            | Request::Preprocess { .. }
+            | Request::Rehearse { .. }
+            | Request::Infer { .. }
     );
     if starts && matches!(client, Participant::Party(..)) {
         let refusal = Refusal::new(Reason::NotAllowed, "only members start sessions");
@@ -49,6 +52,12 @@ pub(super) async fn serve(
         }
         Request::Preprocess { session, job, schema, rows } => {
             let asked = JobRequest { job, schema, purpose: Purpose::Preprocess, rows };
+            let task = Task::Job(asked);
+            let request = SessionRequest { session, client: name, task };
+            return session::host(Arc::clone(node), connection, request).await;
+        }
+        Request::Rehearse { session, job, schema, rows } => {
+            let asked = JobRequest { job, schema, purpose: Purpose::Rehearse, rows };
             let task = Task::Job(asked);
             let request = SessionRequest { session, client: name, task };
             return session::host(Arc::clone(node), connection, request).await;
@@ -107,9 +116,10 @@ async fn refuse(
     use crate::control::{SessionEvent, Upload};
     match request {
         Request::Submit { .. } => connection.send(&Upload::Refused(refusal)).await,
-        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. } => {
-            connection.send(&SessionEvent::Refused(refusal)).await
-        }
+        Request::Train { .. }
+        | Request::Preprocess { .. }
+        | Request::Rehearse { .. }
+        | Request::Infer { .. } => connection.send(&SessionEvent::Refused(refusal)).await,
         Request::FetchModel(_) => connection.send(&DataReply::Refused(refusal)).await,
         Request::Status
         | Request::Approve(_)
@@ -167,7 +177,10 @@ async fn answer(
                 blocking(node, move |node| kept::keep(node, &name, weights, &job, &schema)).await;
             connection.send(&answer.unwrap_or_else(Answer::Refused)).await?;
         }
-        Request::Train { .. } | Request::Preprocess { .. } | Request::Infer { .. } => {
+        Request::Train { .. }
+        | Request::Preprocess { .. }
+        | Request::Rehearse { .. }
+        | Request::Infer { .. } => {
             return Err(ControlError::Malformed("a session is hosted elsewhere"));
         }
     }

@@ -58,6 +58,8 @@ pub enum Purpose {
     Preprocess,
     /// Answering rows with a model that is kept.
     Infer,
+    /// Going through a training on made-up rows, to foretell what it will take.
+    Rehearse,
 }
 
 impl Purpose {
@@ -67,6 +69,7 @@ impl Purpose {
             Purpose::Train => "training",
             Purpose::Preprocess => "making triples",
             Purpose::Infer => "answering a question",
+            Purpose::Rehearse => "a rehearsal",
         }
     }
 }

@@ -5,8 +5,8 @@ use super::train_error::{TrainError, most_telling};
 use crate::consortium::Consortium;
 use crate::control::{
     Checked, ControlError, Dialer, DuringSession, EpochFigures, FaultKind, Forecast, Framed,
-    Progress, Reason, Refusal, Request, SessionEnd, SessionEvent, SessionFault, SessionStats,
-    TlsSocket,
+    Progress, Reason, Refusal, Rehearsal, Request, SessionEnd, SessionEvent, SessionFault,
+    SessionStats, TlsSocket,
 };
 use crate::digest::Digest;
 use crate::identity::Identity;
@@ -66,6 +66,8 @@ pub struct TrainReport {
     pub parties: [SessionStats; 3],
     /// What was revealed after epochs.
     pub figures: Vec<EpochFigures>,
+    /// What each party measured in a rehearsal, where it was one.
+    pub rehearsed: [Option<Rehearsal>; 3],
 }
 
 /// What a party said, or that its connection failed.
@@ -87,6 +89,7 @@ pub async fn follow(
 ) -> Result<TrainReport, TrainError> {
     let (Request::Train { session, .. }
     | Request::Preprocess { session, .. }
+    | Request::Rehearse { session, .. }
     | Request::Infer { session, .. }) = *request
     else {
         return Err(ControlError::Malformed("not a request for a session").into());
@@ -179,6 +182,7 @@ struct Follower {
     figures: [Vec<EpochFigures>; 3],
     figures_shown: Vec<EpochFigures>,
     forecast: Option<Forecast>,
+    rehearsed: [Option<Rehearsal>; 3],
     evidence: [Option<String>; 3],
     ends: [Option<End>; 3],
     /// When the parties that have not reported their end are given up.
@@ -248,6 +252,7 @@ impl Follower {
                 }
                 self.show_figures(on_event);
             }
+            Ok(SessionEvent::Rehearsed(rehearsal)) => self.rehearsed[i] = Some(*rehearsal),
             Ok(SessionEvent::Evidence(path)) => self.evidence[i] = Some(printable(&path)),
             Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
             Ok(SessionEvent::Ended(SessionEnd::Failed(fault))) => {
@@ -334,7 +339,8 @@ impl Follower {
         }
         if let (Ok(parties), Some(agreement)) = (stats.try_into(), self.agreements[0]) {
             let figures = self.figures_shown;
-            return Ok(TrainReport { session, agreement, parties, figures });
+            let rehearsed = self.rehearsed;
+            return Ok(TrainReport { session, agreement, parties, figures, rehearsed });
         }
         // Those who were told to stop because of a third have nothing to add.
         let stopped_at = stopped_at.filter(|_| cancelled || !self.abandoned);
@@ -364,6 +370,15 @@ pub fn training(job: String, schema: String) -> Result<Request, Refusal> {
 /// When the system gives no randomness.
 pub fn preprocessing(job: String, schema: String, rows: Option<u64>) -> Result<Request, Refusal> {
     Ok(Request::Preprocess { session: fresh()?, job, schema, rows })
+}
+
+/// The request to rehearse a job in a fresh session; for `rows` rows where the data are not
+/// submitted yet.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn rehearsal(job: String, schema: String, rows: Option<u64>) -> Result<Request, Refusal> {
+    Ok(Request::Rehearse { session: fresh()?, job, schema, rows })
 }
 
 fn fresh() -> Result<SessionId, Refusal> {

@@ -8,7 +8,7 @@ use super::fault::end_of;
 use super::host::News;
 use super::prepare::{Plan, Prepared};
 use super::supply::{self, StoredBlocks};
-use super::{Agreement, checks, query};
+use super::{Agreement, Purpose, checks, query, rehearse};
 use crate::control::{EpochFigures, Progress, SessionEnd, SessionFault, SessionStats};
 use crate::digest::Digest;
 use crate::inference::{KeptShare, KeptTerms, ModelId, Origin};
@@ -79,8 +79,11 @@ enum Computed {
     Triples,
     /// Answers to a question.
     Answers(Fixed),
-    /// That what was to be computed on breaks the schema; nothing else was done.
-    BadData(SessionFault),
+    /// What a training will take, which is told.
+    Rehearsed,
+    /// That what was to be computed on breaks the schema, and nothing else was done; or that
+    /// a rehearsal took too much.
+    Refused(SessionFault),
 }
 
 /// How a session ended without a result.
@@ -148,7 +151,7 @@ pub(super) fn run(work: Work, news: &watch::Sender<News>) -> std::result::Result
         (Plan::Query(query), Computed::Answers(answers)) => {
             query::seal(&node, query, &answers, &outcome).map(Some)
         }
-        (_, Computed::BadData(fault)) => {
+        (_, Computed::Refused(fault)) => {
             return Err(broken(SessionEnd::Failed(fault), Some(outcome)));
         }
         _ => Ok(None),
@@ -194,15 +197,19 @@ async fn program<S: security::Security>(
     match (plan, data) {
         (Plan::Query(query), Loaded::Rows(rows)) => {
             let answers = query::answer(ctx, query, rows, news, done).await?;
-            Ok(answers.map_or_else(|| Computed::BadData(query.bad_rows()), Computed::Answers))
+            Ok(answers.map_or_else(|| Computed::Refused(query.bad_rows()), Computed::Answers))
         }
         (Plan::Job(job), Loaded::DataSets(data)) => {
             let broken = checks::broken_sets(&ctx.step("check-inputs"), job, &data, news).await?;
             if !broken.is_empty() {
-                return Ok(Computed::BadData(SessionFault::bad_data(job, &broken)));
+                return Ok(Computed::Refused(SessionFault::bad_data(job, &broken)));
             }
             let told = Told { prepared: job, news, done };
             train_shared(ctx, node, job, data, told).await.map(Computed::Model)
+        }
+        (Plan::Job(job), Loaded::Nothing) if job.agreement.purpose == Purpose::Rehearse => {
+            let refused = rehearse::run(&ctx, job, news, done).await?;
+            Ok(refused.map_or(Computed::Rehearsed, Computed::Refused))
         }
         (Plan::Job(job), Loaded::Nothing) => {
             supply::make(ctx, node, job, done).await?;

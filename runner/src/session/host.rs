@@ -5,10 +5,10 @@ use super::fault::{learn, suspect};
 use super::links::Connector;
 use super::loading::load_together;
 use super::prepare::{Plan, Prepared, prepare};
-use super::{Agreement, Cancel, Purpose, inputs, inquiry, query, supply};
+use super::{Agreement, Cancel, Purpose, inputs, inquiry, query, rehearse, supply};
 use crate::control::{
     Checked, ControlError, DuringSession, EpochFigures, Forecast, Framed, Progress, Reason,
-    Refusal, SessionEnd, SessionEvent, SessionFault, SessionStats,
+    Refusal, Rehearsal, SessionEnd, SessionEvent, SessionFault, SessionStats,
 };
 use crate::digest::Digest;
 use crate::evidence::Evidence;
@@ -71,6 +71,11 @@ pub struct JobRequest {
 }
 
 impl Task {
+    /// Whether it measures, and nothing else.
+    fn is_rehearsal(&self) -> bool {
+        matches!(self, Task::Job(job) if job.purpose == Purpose::Rehearse)
+    }
+
     /// Rows that were submitted for this session alone.
     fn rows_to_forget(&self) -> Option<DataSetId> {
         match self {
@@ -93,6 +98,8 @@ pub(super) struct News {
     pub(super) progress: Option<Progress>,
     /// What was revealed so far.
     pub(super) figures: Vec<EpochFigures>,
+    /// What a rehearsal came to.
+    pub(super) rehearsed: Option<Rehearsal>,
 }
 
 /// Runs a session and reports to the client until it is over.
@@ -109,14 +116,27 @@ pub async fn host(
     let (from_client, mut to_client) = connection.split();
     let patience = from_client.patience().max(MIN_CLIENT_PATIENCE);
     let mut from_client = from_client.with_patience(patience);
-    let Some(guard) = node.enter_session(request.session) else {
-        let refusal = Refusal::new(Reason::SessionUsed, "this session runs already");
-        return to_client.send(&SessionEvent::Refused(refusal)).await;
+    let entered = match request.task.is_rehearsal() {
+        true => node.enter_rehearsal(request.session),
+        false => node.enter_session(request.session),
+    };
+    let guard = match entered {
+        Ok(guard) => guard,
+        Err(refusal) => return to_client.send(&SessionEvent::Refused(refusal)).await,
     };
     let cancel = guard.cancel().clone();
     let listener = tokio::spawn({
         let cancel = cancel.clone();
         async move { listen(&mut from_client, &cancel).await }
+    });
+    let limit = tokio::spawn({
+        let (cancel, is_rehearsal) = (cancel.clone(), request.task.is_rehearsal());
+        async move {
+            if is_rehearsal {
+                rehearse::time_is_over().await;
+                cancel.raise();
+            }
+        }
     });
     let (news, mut latest) = watch::channel(News::default());
     let session = run(&node, &guard, &request, news);
@@ -135,6 +155,7 @@ pub async fn host(
         }
     };
     listener.abort();
+    limit.abort();
     // A short session ends between two reports. A client that is gone shows below.
     let _ = reporter.report(&mut to_client, &mut latest).await;
     if let Some(evidence) = evidence {
@@ -184,6 +205,9 @@ impl Reporter {
         for figures in news.figures.iter().skip(self.told.figures.len()) {
             self.quiet = 0;
             to_client.send(&SessionEvent::Figures(figures.clone())).await?;
+        }
+        if let (Some(rehearsal), None) = (&news.rehearsed, &self.told.rehearsed) {
+            to_client.send(&SessionEvent::Rehearsed(rehearsal.clone().into())).await?;
         }
         self.told = news;
         if self.quiet >= QUIET_REPORTS {
@@ -357,7 +381,7 @@ fn load(node: &Node, plan: &Plan) -> Result<Loaded, SessionFault> {
     match plan {
         Plan::Job(job) => match job.agreement.purpose {
             Purpose::Train => inputs::load(node, job).map(Loaded::DataSets),
-            Purpose::Preprocess | Purpose::Infer => Ok(Loaded::Nothing),
+            Purpose::Preprocess | Purpose::Rehearse | Purpose::Infer => Ok(Loaded::Nothing),
         },
         Plan::Query(query) => query::load(node, query).map(Loaded::Rows),
     }
@@ -378,7 +402,7 @@ fn check_supply(node: &Node, prepared: &Prepared, forecast: &Forecast) -> Result
                 node.store.free_bytes()
             )))
         }
-        Purpose::Train | Purpose::Preprocess | Purpose::Infer => Ok(()),
+        Purpose::Train | Purpose::Preprocess | Purpose::Rehearse | Purpose::Infer => Ok(()),
     }
 }
 

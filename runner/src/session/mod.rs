@@ -13,13 +13,14 @@ mod links;
 mod loading;
 mod prepare;
 mod query;
+mod rehearse;
 mod rendezvous;
 mod supply;
 mod train_error;
 
 pub use agreement::{Agreement, DataSetDigest, Offer, Purpose};
 pub use cancel::Cancel;
-pub use client::{TrainEvent, TrainReport, follow, preprocessing, training};
+pub use client::{TrainEvent, TrainReport, follow, preprocessing, rehearsal, training};
 pub use host::{JobRequest, SessionRequest, Task, host};
 pub use inputs::open_submission;
 pub use links::session_of;

@@ -3,6 +3,7 @@
 use super::agreement::{Agreement, DataSetDigest, Purpose};
 use super::host::{JobRequest, SessionRequest, Task};
 use super::query::{self, PreparedQuery};
+use super::rehearse;
 use crate::CODE_VERSION;
 use crate::control::SessionFault;
 use crate::digest::Digest;
@@ -119,10 +120,8 @@ fn prepare_job(
         Some(_) => Vec::new(),
         None => select(node, &job, &schema).map_err(|fault| match request.purpose {
             Purpose::Train | Purpose::Infer => fault,
-            Purpose::Preprocess => SessionFault {
-                message: format!("{}; with --rows, triples can be made before", fault.message),
-                ..fault
-            },
+            Purpose::Preprocess => with_rows(fault, "triples can be made before"),
+            Purpose::Rehearse => with_rows(fault, "a forecast can be made before"),
         })?,
     };
     if request.purpose == Purpose::Train {
@@ -132,6 +131,9 @@ fn prepare_job(
     let blueprint = usize::try_from(rows).map_err(SessionFault::bad_job).and_then(|rows| {
         model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)
     })?;
+    if request.purpose == Purpose::Rehearse {
+        rehearse::check(&job, &blueprint)?;
+    }
     let (stocks, offers, reserved) = stocks(node, request.purpose, &job, &blueprint)?;
     let data = submissions.iter().map(|submission| DataSetDigest {
         id: submission.id,
@@ -151,6 +153,11 @@ fn prepare_job(
         stocks: offers,
     };
     Ok(Prepared { job, schema, submissions, blueprint, agreement, stocks, _reserved: reserved })
+}
+
+/// The fault of a job whose data are not here, of which something can be done without them.
+fn with_rows(fault: SessionFault, what: &str) -> SessionFault {
+    SessionFault { message: format!("{}; with --rows, {what}", fault.message), ..fault }
 }
 
 /// Whoever owns data that are about to be used must have approved the job, or be the one who
@@ -194,6 +201,8 @@ fn stocks(
     blueprint: &Blueprint,
 ) -> Result<Reserved, SessionFault> {
     match (job.multiplication(), purpose) {
+        // It makes triples of its own, which nothing else uses.
+        (_, Purpose::Rehearse) => return Ok((Vec::new(), Vec::new(), None)),
         (Multiplication::Beaver, _) => {}
         (Multiplication::Replicated, Purpose::Train | Purpose::Infer) => {
             return Ok((Vec::new(), Vec::new(), None));

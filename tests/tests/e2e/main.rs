@@ -12,6 +12,7 @@ mod bad_files;
 mod bad_tables;
 mod cheats;
 mod exports;
+mod forecasts;
 mod models;
 mod path;
 mod questions;
