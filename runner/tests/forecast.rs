@@ -68,7 +68,8 @@ const CASES: [Case; 3] = [
 
 impl Case {
     fn blueprint(&self) -> Blueprint {
-        let training = "[training]\nepochs = 2\nbatch = 32\nlearning_rate = 0.1";
+        let training = "[training]\nepochs = 2\nbatch = 32\nlearning_rate = 0.1\n\
+                        [features]\nscaling = \"unit\"";
         let spec = Spec::from_toml(&format!("[model]\n{}\n{training}", self.model)).unwrap();
         let (columns, target) = ((self.columns)(), Target::Classes(self.classes));
         Blueprint::new(spec, DataShape { rows: ROWS, columns, target }).unwrap()

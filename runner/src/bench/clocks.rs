@@ -69,10 +69,12 @@ impl Reading {
         Reading { kind, wall: Instant::now(), cpu_seconds, traffic: ctx.traffic() }
     }
 
+    /// What lies between two readings. Bytes received are left out: sockets are read ahead, so
+    /// over links that are imitated these are no exact count.
     pub(super) fn since(self, before: Reading) -> Sample {
-        let traffic = self.traffic - before.traffic;
+        let (traffic, earlier) = (self.traffic, before.traffic);
         let cpu_seconds = self.cpu_seconds - before.cpu_seconds;
-        let waiting_seconds = traffic.waiting.as_secs_f64();
+        let waiting_seconds = traffic.waiting.saturating_sub(earlier.waiting).as_secs_f64();
         Sample {
             seconds: match self.kind {
                 ClockKind::Wall => (self.wall - before.wall).as_secs_f64(),
@@ -81,10 +83,10 @@ impl Reading {
             },
             cpu_seconds,
             waiting_seconds,
-            rounds: traffic.rounds,
-            messages: traffic.messages,
-            payload_bytes: traffic.payload_bytes,
-            bytes_sent: traffic.bytes_sent,
+            rounds: traffic.rounds - earlier.rounds,
+            messages: traffic.messages - earlier.messages,
+            payload_bytes: traffic.payload_bytes - earlier.payload_bytes,
+            bytes_sent: traffic.bytes_sent - earlier.bytes_sent,
         }
     }
 }
