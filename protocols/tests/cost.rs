@@ -14,6 +14,7 @@ use protocols::and::{and, and_all};
 use protocols::argmax::argmax_of_rows;
 use protocols::bounds::{none_set, not_a_bit, outside};
 use protocols::carry::{all_carries, carry_out};
+use protocols::concordance::concordance;
 use protocols::exp::exp_neg;
 use protocols::inject::inject;
 use protocols::input::input;
@@ -223,6 +224,24 @@ fn functions() {
     assert_eq!(cost(10, probabilities), all(42, 5663.3));
     assert_eq!(cost(1, logistic), all(33, 6084.0));
     assert_eq!(cost(1, root), all(43, 8971.0));
+}
+
+/// All pairs of 64 rows: 2016 of them, and one product for the pairs without comparison.
+#[test]
+fn ranks() {
+    let scores = deal(1, [64, 1], &(0..64).collect::<Vec<u64>>());
+    let labels = deal(2, [64, 1], &(0..64).map(|row| row % 2).collect::<Vec<u64>>());
+    let outcomes = run3_with_cost::<SemiHonest, _, _>(2, |ctx| {
+        let at = ctx.party().index();
+        let (scores, labels) = (scores[at].clone(), labels[at].clone());
+        async move { concordance(&ctx.step("protocol"), &scores, &labels).await }
+    });
+    let traffic = outcomes.map(|(_, outcome)| outcome.traffic);
+    let bytes: u64 = traffic.iter().map(|traffic| traffic.payload_bytes).sum();
+    let pairs = 64 * 63 / 2;
+    println!("{} rounds, {bytes} bytes", traffic[0].rounds);
+    // A sign of 32 bits and an injected bit a pair, and two sums.
+    assert_eq!((traffic[0].rounds, bytes), (11, pairs * (31 + 3 * (86 + 64)) / 8 + 2 * 24));
 }
 
 /// What is truncated in sequence takes more rounds and less traffic.

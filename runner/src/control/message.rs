@@ -406,6 +406,8 @@ pub enum Reason {
     NotFound,
     /// The node failed.
     Internal,
+    /// The member has as many of them as the node keeps.
+    TooMany,
 }
 
 #[cfg(test)]

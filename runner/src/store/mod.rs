@@ -23,6 +23,7 @@ mod sessions;
 mod submissions;
 mod triples;
 
+pub use approvals::Keeping;
 pub use incoming::Incoming;
 pub use sessions::{NewSession, SessionRow};
 pub use submissions::StoredSubmission;

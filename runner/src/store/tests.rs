@@ -340,17 +340,38 @@ fn of_two_statements_on_a_job_the_later_one_counts_also_after_a_restart() {
     let (first, withdrawn) = (statement(true, 10), statement(false, 20));
     let approved = |store: &Store| store.is_approved(owner.name(), &first.job).unwrap();
     assert!(!approved(&store));
-    assert!(store.keep_approval(&first).unwrap() && store.keep_approval(&first).unwrap());
+    let keep = |statement: &Approval| store.keep_approval(statement).unwrap();
+    assert_eq!([keep(&first), keep(&first)], [Keeping::Kept; 2]);
     assert!(approved(&store));
     assert!(!store.is_approved(other.name(), &first.job).unwrap());
     assert!(!store.is_approved(owner.name(), &Digest([1; 32])).unwrap());
-    assert!(store.keep_approval(&withdrawn).unwrap());
-    assert!(!store.keep_approval(&first).unwrap(), "a replay undoes nothing");
+    assert_eq!(keep(&withdrawn), Keeping::Kept);
+    assert_eq!(keep(&first), Keeping::Outdated, "a replay undoes nothing");
     assert!(!approved(&store));
     drop(store);
     let store = fixture.open();
     assert!(!approved(&store));
-    assert!(store.keep_approval(&statement(true, 30)).unwrap() && approved(&store));
+    assert_eq!(store.keep_approval(&statement(true, 30)).unwrap(), Keeping::Kept);
+    assert!(approved(&store));
+}
+
+#[test]
+fn a_member_can_speak_of_so_many_jobs_and_of_those_at_any_time() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let schema = Schema::from_toml(crate::job::tests::SCHEMA).unwrap();
+    let [owner, other] = &TRIAL.members;
+    let keep = |name: &str, by, second| {
+        let job = crate::job::tests::JOB.replace("readmission", name);
+        let job = Job::from_toml(&job, "job.toml").unwrap();
+        let signed = Timestamp::from_second(second).unwrap();
+        let statement = Approval::sign((&job, &schema), &TRIAL.consortium, by, true, signed);
+        store.keep_approval_of(&statement, 2).unwrap()
+    };
+    assert_eq!([keep("first", owner, 1), keep("second", owner, 2)], [Keeping::Kept; 2]);
+    assert_eq!(keep("third", owner, 3), Keeping::TooMany { most: 2 });
+    assert_eq!(keep("second", owner, 4), Keeping::Kept);
+    assert_eq!(keep("third", other, 5), Keeping::Kept, "others are not kept from it");
 }
 
 #[test]
