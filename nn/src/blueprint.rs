@@ -5,12 +5,15 @@ mod pairs;
 pub use pairs::{Pair, Role};
 
 use crate::loss::Loss;
+use crate::order::kept_back;
+use crate::seed::Seed;
 use crate::spec::{
     BatchNormSpec, LayerSpec, MAX_UNITS, Metric, ModelSpec, Scaling, Spec, SpecError, Units,
-    layer_key,
+    ValidationSpec, layer_key,
 };
 use crate::validation::MAX_AUC_ROWS;
 use crate::volume::{Volume, Windows};
+use std::ops::Range;
 
 /// Most weights and biases of a network.
 pub const MAX_PARAMETERS: usize = 1 << 26;
@@ -104,6 +107,8 @@ pub struct Blueprint {
     spec: Spec,
     data: DataShape,
     layers: Vec<LayerShape>,
+    /// Rows of the data sets that are not trained on.
+    kept_back: Vec<Range<usize>>,
 }
 
 impl Blueprint {
@@ -143,24 +148,66 @@ impl Blueprint {
             let reason = format!("{parameters} weights are too many: at most {MAX_PARAMETERS}");
             return Err(SpecError::data("model.layers", reason));
         }
-        let blueprint = Blueprint { spec, data, layers };
+        let blueprint = Blueprint { spec, data, layers, kept_back: Vec::new() };
         if let Some(validation) = &blueprint.spec.validation {
-            let auc = validation.metrics.contains(&Metric::Auc);
-            if auc && blueprint.data.target != Target::Classes(2) {
+            if validation.metrics.contains(&Metric::Auc)
+                && blueprint.data.target != Target::Classes(2)
+            {
                 let reason = "\"auc\" needs a label of two classes";
                 return Err(SpecError::data("validation.metrics", reason));
             }
-            let rows = blueprint.validation_rows();
-            if rows == 0 || blueprint.training_rows() == 0 {
-                let reason = "none of the rows is left to train on, or none to judge by";
-                return Err(SpecError::data("validation.fraction", reason));
-            }
-            if auc && rows > MAX_AUC_ROWS {
-                let reason = format!("\"auc\" takes at most {MAX_AUC_ROWS} rows, not {rows}");
-                return Err(SpecError::data("validation.fraction", reason));
+            if validation.fraction.is_some() {
+                blueprint.check_validation("validation.fraction")?;
             }
         }
         Ok(blueprint)
+    }
+
+    /// The same with the rows known that [`ValidationSpec::sets`] names, and that are not trained
+    /// on: some ranges, in order. Until then a job with such sets is one without validation.
+    ///
+    /// # Errors
+    /// `SpecError::Data` where no row is left to train on, or none to judge by.
+    pub fn keeping_back(self, rows: Vec<Range<usize>>) -> Result<Self, SpecError> {
+        let in_order = rows.is_sorted_by(|a, b| a.end <= b.start);
+        if !in_order || rows.iter().any(|range| range.end > self.data.rows) {
+            let reason = format!("there are no such rows among {}", self.data.rows);
+            return Err(SpecError::data("validation.sets", reason));
+        }
+        let blueprint = Blueprint { kept_back: rows, ..self };
+        blueprint.check_validation("validation.sets")?;
+        Ok(blueprint)
+    }
+
+    fn check_validation(&self, key: &str) -> Result<(), SpecError> {
+        let rows = self.validation_rows();
+        if rows == 0 || self.training_rows() == 0 {
+            let reason = "none of the rows is left to train on, or none to judge by";
+            return Err(SpecError::data(key, reason));
+        }
+        let auc = self.spec.validation.as_ref().is_some_and(|v| v.metrics.contains(&Metric::Auc));
+        if auc && rows > MAX_AUC_ROWS {
+            let reason = format!("\"auc\" takes at most {MAX_AUC_ROWS} rows, not {rows}");
+            return Err(SpecError::data(key, reason));
+        }
+        Ok(())
+    }
+
+    /// What is told of the model on rows that are kept back, where it is known which these are.
+    pub fn validation(&self) -> Option<&ValidationSpec> {
+        self.spec.validation.as_ref().filter(|_| self.validation_rows() > 0)
+    }
+
+    /// The rows to train on and those that are kept back; the same at all parties.
+    pub fn divided(&self, seed: &Seed) -> [Vec<usize>; 2] {
+        match self.kept_back.as_slice() {
+            [] => kept_back(self.data.rows, self.validation_rows(), seed),
+            ranges => {
+                let back = |row: &usize| ranges.iter().any(|range| range.contains(row));
+                let (back, training) = (0..self.data.rows).partition(back);
+                [training, back]
+            }
+        }
     }
 
     /// The specification.
@@ -180,8 +227,11 @@ impl Blueprint {
 
     /// Rows that are kept back to judge the model by.
     pub fn validation_rows(&self) -> usize {
-        let fraction = self.spec.validation.as_ref().map_or(0.0, |spec| spec.fraction);
-        (self.data.rows as f64 * fraction).round() as usize
+        if !self.kept_back.is_empty() {
+            return self.kept_back.iter().map(Range::len).sum();
+        }
+        let fraction = self.spec.validation.as_ref().and_then(|spec| spec.fraction);
+        (self.data.rows as f64 * fraction.unwrap_or(0.0)).round() as usize
     }
 
     /// Rows that are trained on.

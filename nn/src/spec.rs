@@ -29,7 +29,8 @@
 //! head_room = 9
 //!
 //! [validation]                       # optional
-//! fraction = 0.2                     # of the rows are kept back; the seed decides which
+//! fraction = 0.2                     # of the rows are kept back; the seed decides which;
+//! # sets = ["0011..."]               # or: all rows of these data sets
 //! metrics = ["loss", "accuracy", "auc"]   # opened at the end
 //! each_epoch = ["loss"]              # opened after each epoch; optional
 //! early_stopping = { metric = "loss", patience = 5 }   # optional

@@ -4,7 +4,7 @@ use crate::blueprint::Blueprint;
 use crate::engine::Engine;
 use crate::layers::{Conv, Layer, Parameters};
 use crate::network::Network;
-use crate::order::{epoch_order, kept_back};
+use crate::order::epoch_order;
 use crate::plan::Plan;
 use crate::scaling::{FeatureMap, scale_features};
 use crate::seed::Seed;
@@ -102,7 +102,7 @@ pub async fn train<E: Engine>(
     let epochs = blueprint.spec().training.epochs;
     for epoch in 0..epochs {
         trainer = trainer.epoch(epoch, observer).await?;
-        let Some(validation) = &blueprint.spec().validation else { continue };
+        let Some(validation) = blueprint.validation() else { continue };
         let last = epoch + 1 == epochs;
         let metrics = if last { &validation.metrics } else { &validation.each_epoch };
         let mut figures = trainer.judged(epoch, metrics).await?;
@@ -192,7 +192,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let (step, scaling) = (engine.step("scaling"), spec.features.scaling);
         let (features, map) =
             scale_features(&step, scaling, &shape.columns, features, plan.input).await?;
-        let rows = kept_back(shape.rows, blueprint.validation_rows(), seed);
+        let rows = blueprint.divided(seed);
         Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map, rows })
     }
 

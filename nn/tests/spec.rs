@@ -121,6 +121,8 @@ fn what_cannot_be_meant_is_refused() {
         refused("[precision]", &format!("[validation]\n{text}\n[precision]"), words);
     };
     validation("fraction = 1.0\nmetrics = [\"loss\"]", "validation.fraction");
+    validation("metrics = [\"loss\"]", "validation.fraction: say which rows are kept back");
+    validation("fraction = 0.2\nsets = [\"a\"]\nmetrics = [\"loss\"]", "not both");
     validation("fraction = 0.2\nmetrics = []", "validation.metrics: list at least one");
     validation("fraction = 0.2\nmetrics = [\"r2\"]", "\"r2\" does not suit the loss");
     let not_listed = "fraction = 0.2\nmetrics = [\"loss\"]\neach_epoch = [\"accuracy\"]";

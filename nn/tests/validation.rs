@@ -201,6 +201,48 @@ fn a_regression() {
     }
 }
 
+/// Named rows are not trained on whatever their labels, and they alone are judged by.
+#[test]
+fn rows_of_named_sets_are_kept_back() {
+    let validation = "sets = [\"some\"]\nmetrics = [\"loss\", \"accuracy\"]";
+    let spec = spec("\"softmax-cross-entropy\"", "{ dense = \"outputs\" }", validation);
+    let data = classes(3);
+    let (target, seed) = (Target::Classes(3), Seed::from_number(7));
+    let unknown = blueprint(&spec, &data, target);
+    assert!(unknown.validation().is_none() && unknown.training_rows() == ROWS);
+    let back: Vec<usize> = (10..30).chain(100..105).collect();
+    let known = unknown.clone().keeping_back(vec![10..30, 100..105]).unwrap();
+    assert_eq!((known.validation_rows(), known.training_rows()), (25, ROWS - 25));
+    let [training, kept] = known.divided(&seed);
+    assert_eq!((&kept, training.len()), (&back, ROWS - 25));
+    assert!(training.iter().all(|row| !back.contains(row)));
+
+    let mut seen = Seen::default();
+    let model = train_float(&known, &data, &seed, &mut seen).unwrap();
+    let rows = |values: &Array2<f64>| values.select(Axis(0), &back);
+    let probabilities = model.probabilities(&model.outputs(&rows(&data.features)).unwrap());
+    let truth = nn::metrics::argmax(&rows(&data.labels));
+    let figures = Classification::new(&truth, &probabilities.unwrap());
+    close(seen.last(Metric::Accuracy), figures.accuracy);
+    close(seen.last(Metric::Loss), figures.log_loss);
+    let mut others = data.clone();
+    back.iter().for_each(|&row| others.labels.row_mut(row).fill(1.0 / 3.0));
+    let same = train_float(&known, &others, &seed, &mut Seen::default()).unwrap();
+    for (a, b) in model.parameters().zip(same.parameters()) {
+        assert_eq!((a.weights, a.bias), (b.weights, b.bias));
+    }
+
+    for (ranges, words) in [
+        (vec![0..20, 20..ROWS], "none of the rows is left"),
+        (vec![], "none of the rows is left"),
+        (vec![0..10, 5..20], "no such rows"),
+        (vec![0..20, 20..ROWS + 1], "no such rows"),
+    ] {
+        let error = unknown.clone().keeping_back(ranges).unwrap_err().to_string();
+        assert!(error.starts_with("validation.sets") && error.contains(words), "{error}");
+    }
+}
+
 #[test]
 fn a_training_without_progress_ends_early() {
     let validation = "fraction = 0.2\nmetrics = [\"loss\", \"accuracy\"]\neach_epoch = [\"loss\"]\n\

@@ -28,7 +28,8 @@
 //! that is left of the training: `reveal = []`.
 //!
 //! With a section `[validation]`, figures of merit on rows that are kept back are computed on
-//! shares; each must be listed in `reveal` too, for instance `reveal = ["model", "auc"]`.
+//! shares; each must be listed in `reveal` too, for instance `reveal = ["model", "auc"]`. Instead of a
+//! fraction of the rows, `sets` can name data sets that are not trained on.
 //!
 //! `[model]`, `[training]`, `[features]`, `[precision]` and `[validation]` are those of
 //! [`nn::spec`].
@@ -314,6 +315,18 @@ impl Job {
             );
         }
         self.validate_figures()?;
+        let judged_by = self.spec.validation.iter().flat_map(|spec| &spec.sets);
+        if let Some((id, e)) =
+            judged_by.clone().find_map(|id| Some((id, id.parse::<DataSetId>().err()?)))
+        {
+            return invalid(format!("validation.sets: `{id}`: {e}"));
+        }
+        if judged_by.count() > MAX_LISTED {
+            return invalid(format!("more than {MAX_LISTED} data sets are listed to judge by"));
+        }
+        if !self.data.sets.is_empty() && self.data.sets.is_subset(&self.validation_sets()) {
+            return invalid("all data sets of `sets` are kept back by validation.sets".into());
+        }
         if !self.data.from.is_empty() && !self.data.sets.is_empty() {
             return invalid("give `from` or `sets`, not both".into());
         }
@@ -386,6 +399,13 @@ impl Job {
     /// Which submissions are used.
     pub fn data(&self) -> &DataSelection {
         &self.data
+    }
+
+    /// Data sets that the model is judged by and not trained on.
+    pub fn validation_sets(&self) -> BTreeSet<DataSetId> {
+        let validation = self.spec.validation.iter();
+        // Whether they are ids was checked.
+        validation.flat_map(|spec| &spec.sets).filter_map(|id| id.parse().ok()).collect()
     }
 
     /// Network, training, feature scaling and precision.
@@ -510,6 +530,14 @@ pub(crate) mod tests {
         assert!(hidden.contains("`reveal` does not list it"), "{hidden}");
         let idle = refusal(&figures("[\"model\", \"auc\", \"loss\"]", "[\"auc\"]"));
         assert!(idle.contains("\"loss\", but validation.metrics does not"), "{idle}");
+        let named = figures("[\"model\", \"auc\"]", "[\"auc\"]");
+        let named = |sets: &str| named.replace("fraction = 0.2", &format!("sets = [\"{sets}\"]"));
+        let set = "00112233445566778899aabbccddeeff";
+        assert_eq!(job(&named(set)).validation_sets(), [set.parse().unwrap()].into());
+        assert!(refusal(&named("ward")).contains("validation.sets: `ward`"));
+        let all = named(set)
+            .replace("from = [\"hospital-b\", \"hospital-a\"]", &format!("sets = [\"{set}\"]"));
+        assert!(refusal(&all).contains("all data sets of `sets`"));
         let odd = refusal(&format!("reveal = [\"weights\"]\n{JOB}"));
         assert!(odd.contains("`weights` cannot be revealed"), "{odd}");
         let adam = JOB.replace("epochs = 2", "optimiser = \"adam\"\nepochs = 2");

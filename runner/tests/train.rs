@@ -34,3 +34,32 @@ fn a_model_is_trained_on_shares_and_only_its_receiver_can_fetch_it() {
     let right = classes.iter().enumerate().filter(|(row, class)| row % 3 == **class).count();
     assert!(right > 290, "{right} of 300 unseen rows are classified rightly");
 }
+
+/// Rows of a named data set are judged by and not trained on, whoever's the others are.
+#[test]
+fn a_data_set_is_kept_back_by_name() {
+    let trial = Trial::running();
+    trial.share("hospital-a", "ward", 60, 1);
+    let kept = trial.share("hospital-b", "ward", 45, 2);
+    for member in ["hospital-a", "hospital-b"] {
+        trial.ok(member, &["submit", member]);
+    }
+    let validation = |set: &str| {
+        format!(
+            "reveal = [\"model\", \"accuracy\"]\n{}\n[validation]\nsets = [\"{set}\"]\n\
+             metrics = [\"accuracy\"]",
+            job(2).replace("[data]", "[data]\nfrom = [\"hospital-a\"]")
+        )
+    };
+    trial.job("job", &validation(&kept.id.to_string()));
+    let trained = trial.ok("analyst", &["train", "job.toml"]);
+    // Two epochs of 60 rows, 20 a batch.
+    assert_eq!(trained["iterations"], 6);
+    let accuracy = trained["figures"]["accuracy"].as_f64().unwrap();
+    let right = accuracy * 45.0;
+    assert!((right - right.round()).abs() < 1e-6 && accuracy > 0.5, "{accuracy}");
+
+    trial.job("job", &validation("00112233445566778899aabbccddeeff"));
+    let error = trial.fails("analyst", &["train", "job.toml"]);
+    assert!(error.contains("no data set 00112233445566778899aabbccddeeff to judge by"), "{error}");
+}

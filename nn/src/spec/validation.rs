@@ -94,7 +94,12 @@ impl fmt::Display for Metric {
 #[serde(deny_unknown_fields)]
 pub struct ValidationSpec {
     /// What fraction of all rows is not trained on; which ones, the seed decides.
-    pub fraction: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<f64>,
+    /// Instead: data sets that are not trained on. Who puts the rows together knows which rows
+    /// these are ([`Blueprint::keeping_back`](crate::blueprint::Blueprint::keeping_back)).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sets: BTreeSet<String>,
     /// Opened after the last epoch.
     pub metrics: BTreeSet<Metric>,
     /// Opened after each epoch; some of `metrics`.
@@ -124,8 +129,19 @@ impl ValidationSpec {
             Err(SpecError::invalid(format!("validation.{key}"), reason))
         };
         let [min, max] = FRACTIONS;
-        if !(min..=max).contains(&self.fraction) {
-            return invalid("fraction", format!("must be {min} to {max}, not {}", self.fraction));
+        match self.fraction {
+            Some(fraction) if !self.sets.is_empty() => {
+                let reason = format!("give a fraction ({fraction}) or data sets, not both");
+                return invalid("sets", reason);
+            }
+            Some(fraction) if !(min..=max).contains(&fraction) => {
+                return invalid("fraction", format!("must be {min} to {max}, not {fraction}"));
+            }
+            None if self.sets.is_empty() => {
+                let reason = "say which rows are kept back: a fraction of all, or `sets`";
+                return invalid("fraction", reason.into());
+            }
+            _ => {}
         }
         if self.metrics.is_empty() {
             return invalid("metrics", "list at least one, for instance \"accuracy\"".into());

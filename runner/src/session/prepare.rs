@@ -18,6 +18,7 @@ use crate::triples::{self, Stock, StockOffer};
 use mpc_core::net::SessionId;
 use nn::blueprint::Blueprint;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A job that this party can run with what it holds.
@@ -131,6 +132,18 @@ fn prepare_job(
     let blueprint = usize::try_from(rows).map_err(SessionFault::bad_job).and_then(|rows| {
         model::blueprint(job.spec(), &schema, rows).map_err(SessionFault::bad_job)
     })?;
+    let blueprint = match (job.validation_sets().is_empty(), request.rows) {
+        (true, _) => blueprint,
+        (false, None) => blueprint
+            .keeping_back(rows_to_judge_by(&job, &submissions))
+            .map_err(SessionFault::bad_job)?,
+        (false, Some(_)) => {
+            return Err(SessionFault::bad_job(
+                "with validation.sets it is known only when the data are here how many rows are \
+                 trained on: leave --rows out",
+            ));
+        }
+    };
     if request.purpose == Purpose::Rehearse {
         rehearse::check(&job, &blueprint)?;
     }
@@ -221,6 +234,22 @@ fn stocks(
     Ok((stocks, offers.map_err(SessionFault::internal)?, Some(reserved)))
 }
 
+/// The rows of the data sets that the model is judged by, of all rows one below the other.
+fn rows_to_judge_by(job: &Job, submissions: &[StoredSubmission]) -> Vec<Range<usize>> {
+    let judged_by = job.validation_sets();
+    let mut start = 0;
+    let mut ranges = Vec::new();
+    for submission in submissions {
+        // All rows were added up to a number of this machine.
+        let end = start + submission.rows as usize;
+        if judged_by.contains(&submission.id) {
+            ranges.push(start..end);
+        }
+        start = end;
+    }
+    ranges
+}
+
 /// The submissions that the job asks for, in an order that is the same at all parties.
 fn select(node: &Node, job: &Job, schema: &Schema) -> Result<Vec<StoredSubmission>, SessionFault> {
     let stored = node.store.submissions(&schema.digest()).map_err(SessionFault::internal)?;
@@ -229,6 +258,12 @@ fn select(node: &Node, job: &Job, schema: &Schema) -> Result<Vec<StoredSubmissio
         SessionFault::bad_job(format!("{what} for schema {} at {party}", schema.digest().short()))
     };
     let selection = job.data();
+    let judged_by = job.validation_sets();
+    for id in &judged_by {
+        if !stored.iter().any(|submission| submission.id == *id) {
+            return Err(missing(format!("there is no data set {id} to judge by")));
+        }
+    }
     for owner in &selection.from {
         if !stored.iter().any(|submission| submission.owner == *owner) {
             return Err(missing(format!("{owner} has submitted nothing")));
@@ -241,8 +276,11 @@ fn select(node: &Node, job: &Job, schema: &Schema) -> Result<Vec<StoredSubmissio
     }
     let chosen: Vec<StoredSubmission> = stored
         .into_iter()
-        .filter(|s| selection.from.is_empty() || selection.from.contains(&s.owner))
-        .filter(|s| selection.sets.is_empty() || selection.sets.contains(&s.id))
+        .filter(|s| {
+            let of_owner = selection.from.is_empty() || selection.from.contains(&s.owner);
+            let listed = selection.sets.is_empty() || selection.sets.contains(&s.id);
+            of_owner && listed || judged_by.contains(&s.id)
+        })
         .collect();
     if chosen.is_empty() {
         return Err(missing("nothing has been submitted".into()));
