@@ -117,8 +117,8 @@ impl Agreement {
             let data = mine.data.iter().filter(both).cloned().collect();
             Agreement { rows: 0, data, ..mine.clone() }
         };
-        let (mine, theirs) = (shared(self, theirs), shared(theirs, self));
-        self.data != theirs.data && mine.differences(&theirs, peer).is_empty()
+        let (mine, others) = (shared(self, theirs), shared(theirs, self));
+        self.data != theirs.data && mine.differences(&others, peer).is_empty()
     }
 
     /// What differs between this party's agreement and that of a peer, in words.
