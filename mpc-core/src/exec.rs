@@ -13,6 +13,7 @@ use crate::net::{Round, RoundTag, Traffic, Transport};
 use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::security::{Recorder, Security};
+use crate::share::Reuse;
 use crate::timeline::{Timeline, Watch};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
@@ -91,6 +92,7 @@ impl<'a> Session<'a> {
         F: Future<Output = Result<T>>,
     {
         let Session { prss, mut rounds } = self;
+        let _reuse = Reuse::begin();
         let state = Rc::new(SessionState {
             party: rounds.transport.party(),
             prss,

@@ -125,7 +125,7 @@ impl Bin {
     /// The planes of a range.
     pub fn slice(&self, planes: Range<usize>) -> Self {
         let stride = self.stride();
-        self.map(planes.len(), |x| x[planes.start * stride..planes.end * stride].to_vec().into())
+        self.map(planes.len(), |x| x[planes.start * stride..planes.end * stride].into())
     }
 
     /// Every second plane, from plane `start` on, `count` of them.

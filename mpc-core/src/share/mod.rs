@@ -30,4 +30,5 @@ pub use additive::{Additive, AdditiveBits};
 pub use arith::Arith;
 pub use bin::Bin;
 pub use fixed::{Fixed, fixed_word};
+pub use pool::Reuse;
 pub use words::Words;

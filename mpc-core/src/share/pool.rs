@@ -1,29 +1,84 @@
-//! Wiped buffers that wait for their next use, a stock for each thread.
+//! Buffers that wait for their next use, a stock for each thread.
 //!
 //! A large buffer that is freed goes back to the system, and the next one is paged in
 //! word by word: in a protocol, which makes and drops buffers again and again, that costs
-//! as much as the arithmetic. What is kept here is all zero, so a buffer of zeros is had
-//! without writing any.
+//! as much as the arithmetic. What is kept here is wiped at once, but for a thread that runs
+//! a session ([`Reuse`]): there it is wiped when zeros are asked for, and at the end.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 /// Binary logarithm of the shortest buffer that is kept, in words: below, the allocator is
 /// quick enough.
 const SHORTEST: u32 = 9;
-/// The same of the longest: 8 MiB.
-const LONGEST: u32 = 20;
+/// The same of the longest: 32 MiB.
+const LONGEST: u32 = 22;
 /// Words that a thread keeps at most: 64 MiB.
 const CAPACITY: usize = 1 << 23;
+
+/// A buffer and how many of its words may differ from zero.
+#[derive(Default)]
+pub(super) struct Buffer {
+    /// Zero from `written` on.
+    pub(super) words: Vec<u64>,
+    pub(super) written: usize,
+}
+
+impl Buffer {
+    fn wipe(&mut self) {
+        // A plain fill is a fast memset; the barrier keeps it from being optimised away.
+        self.words[..self.written].fill(0);
+        zeroize::optimization_barrier(self.words.as_slice());
+        self.written = 0;
+    }
+}
 
 /// The buffers that a thread keeps: those of `2^k` words at `k - SHORTEST`.
 #[derive(Default)]
 struct Pool {
-    buffers: [Vec<Vec<u64>>; (LONGEST - SHORTEST + 1) as usize],
+    buffers: [Vec<Buffer>; (LONGEST - SHORTEST + 1) as usize],
     words: usize,
+    /// Whether buffers are kept as they are.
+    unwiped: bool,
+}
+
+impl Pool {
+    fn wipe(&mut self) {
+        self.buffers.iter_mut().flatten().for_each(Buffer::wipe);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.wipe();
+    }
 }
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// While it lives, buffers of secret words that this thread drops are kept as they are for
+/// its next ones; when it is dropped, they are wiped.
+pub struct Reuse(PhantomData<*const ()>);
+
+impl Reuse {
+    /// Begins to keep buffers unwiped.
+    pub fn begin() -> Reuse {
+        POOL.with_borrow_mut(|pool| pool.unwiped = true);
+        Reuse(PhantomData)
+    }
+}
+
+impl Drop for Reuse {
+    fn drop(&mut self) {
+        // At the end of a thread the pool may be gone, wiped.
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            pool.unwiped = false;
+            pool.wipe();
+        });
+    }
 }
 
 /// The binary logarithm of the size in which `len` words are kept, if they are.
@@ -32,55 +87,92 @@ fn size_of(len: usize) -> Option<u32> {
     (SHORTEST..=LONGEST).contains(&size).then_some(size)
 }
 
-/// `len` zeros, and perhaps some more.
-pub(super) fn take(len: usize) -> Vec<u64> {
-    let Some(size) = size_of(len) else { return vec![0; len] };
+/// A buffer of at least `len` words: zeros, or else whatever was in it.
+pub(super) fn take(len: usize, zeros: bool) -> Buffer {
+    let fresh = |size| Buffer { words: vec![0; size], written: len };
+    let Some(size) = size_of(len) else { return fresh(len) };
     let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         let buffer = pool.buffers[(size - SHORTEST) as usize].pop()?;
-        pool.words -= buffer.len();
+        pool.words -= buffer.words.len();
         Some(buffer)
     });
     // At the end of a thread nothing is kept any more. Zeros from the system are not
     // paged in before they are used, so it does no harm if there are too many.
-    kept.ok().flatten().unwrap_or_else(|| vec![0; 1 << size])
+    let Some(mut buffer) = kept.ok().flatten() else { return fresh(1 << size) };
+    if zeros {
+        let written = buffer.written.min(len);
+        buffer.words[..written].fill(0);
+    }
+    buffer.written = buffer.written.max(len);
+    buffer
 }
 
-/// Keeps a buffer, which must be all zero, if it is of a size that is kept.
-pub(super) fn keep(buffer: Vec<u64>) {
-    let len = buffer.len();
-    let Some(size) = size_of(len).filter(|_| len.is_power_of_two()) else { return };
-    // At the end of a thread nothing is kept any more.
-    let _ = POOL.try_with(|pool| {
+/// Keeps a buffer if it is of a size that is kept; wipes it if it is not, or if it is to be.
+pub(super) fn keep(mut buffer: Buffer) {
+    let len = buffer.words.len();
+    let size = size_of(len).filter(|_| len.is_power_of_two());
+    let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        if pool.words + len <= CAPACITY {
+        let keeps = size.filter(|_| pool.words + len <= CAPACITY);
+        if keeps.is_none() || !pool.unwiped {
+            buffer.wipe();
+        }
+        if let Some(size) = keeps {
             pool.words += len;
-            pool.buffers[(size - SHORTEST) as usize].push(buffer);
+            pool.buffers[(size - SHORTEST) as usize].push(std::mem::take(&mut buffer));
         }
     });
+    if kept.is_err() {
+        buffer.wipe();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn used(len: usize) -> Buffer {
+        let mut buffer = take(len, true);
+        buffer.words[..len].fill(7);
+        buffer
+    }
+
     #[test]
     fn what_is_kept_has_a_limit() {
         let longest = 1 << LONGEST;
-        let fill: Vec<Vec<u64>> = (0..2 * CAPACITY / longest).map(|_| vec![0; longest]).collect();
+        let fill: Vec<Buffer> = (0..2 * CAPACITY / longest).map(|_| take(longest, true)).collect();
         fill.into_iter().for_each(keep);
-        assert_eq!(POOL.with(|pool| pool.borrow().words), CAPACITY);
-        assert_eq!(take(longest).len(), longest);
-        assert_eq!(POOL.with(|pool| pool.borrow().words), CAPACITY - longest);
+        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY);
+        assert_eq!(take(longest, true).words.len(), longest);
+        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY - longest);
     }
 
     #[test]
     fn short_and_very_long_buffers_are_as_long_as_asked() {
         for len in [0, 1, 255, (1 << LONGEST) + 1] {
-            assert_eq!(take(len).len(), len);
+            assert_eq!(take(len, true).words.len(), len);
         }
         for len in [257, 512, 513, 100_000, 1 << LONGEST] {
-            assert_eq!(take(len).len(), len.next_power_of_two());
+            assert_eq!(take(len, true).words.len(), len.next_power_of_two());
         }
+    }
+
+    #[test]
+    fn buffers_are_wiped_at_once_or_at_the_end_of_a_session() {
+        let kept = || POOL.with_borrow(|pool| pool.buffers[1].last().unwrap().words[0]);
+        keep(used(1000));
+        assert_eq!(kept(), 0);
+        let reuse = Reuse::begin();
+        keep(used(1000));
+        assert_eq!(kept(), 7);
+        assert_eq!(take(1000, false).words[..1001], [&[7; 1000][..], &[0]].concat());
+        keep(used(1000));
+        let zeros = take(600, true);
+        assert_eq!((zeros.words[..600].iter().max(), zeros.words[600]), (Some(&0), 7));
+        assert_eq!(zeros.written, 1000, "so it is wiped as far as it was written");
+        keep(zeros);
+        drop(reuse);
+        assert!(POOL.with_borrow(|pool| pool.buffers[1].iter().all(|b| b.words == [0; 1024])));
     }
 }

@@ -1,59 +1,75 @@
 //! Buffers of secret words.
 
-use super::pool;
+use super::pool::{self, Buffer};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// A buffer of secret words: wiped when dropped, never printed.
 ///
 /// Buffers of some size are kept for later ones of the same thread, so that a computation
-/// which repeats itself does not go to the system for memory.
+/// which repeats itself does not go to the system for memory; during a session they are
+/// wiped later, see [`Reuse`](super::Reuse).
 #[derive(Default)]
 pub struct Words {
-    /// Zero from `len` on.
-    buffer: Vec<u64>,
+    buffer: Buffer,
     len: usize,
 }
 
 impl Words {
     /// `len` words, all zero.
     pub fn zeroed(len: usize) -> Words {
-        Words { buffer: pool::take(len), len }
+        Words { buffer: pool::take(len, true), len }
+    }
+
+    /// `len` words of any content, all of which are to be overwritten.
+    fn stale(len: usize) -> Words {
+        Words { buffer: pool::take(len, false), len }
     }
 }
 
 impl Clone for Words {
     fn clone(&self) -> Words {
-        let mut clone = Words::zeroed(self.len);
-        clone.copy_from_slice(self);
-        clone
+        Words::from(&self[..])
+    }
+}
+
+impl From<&[u64]> for Words {
+    fn from(words: &[u64]) -> Words {
+        let mut copy = Words::stale(words.len());
+        copy.copy_from_slice(words);
+        copy
     }
 }
 
 impl From<Vec<u64>> for Words {
-    fn from(buffer: Vec<u64>) -> Words {
-        let len = buffer.len();
-        Words { buffer, len }
+    fn from(words: Vec<u64>) -> Words {
+        let len = words.len();
+        Words { buffer: Buffer { words, written: len }, len }
     }
 }
 
 impl FromIterator<u64> for Words {
     fn from_iter<I: IntoIterator<Item = u64>>(words: I) -> Words {
         let mut from = words.into_iter();
-        let mut words = Words::zeroed(from.size_hint().0);
+        let mut words = Words::stale(from.size_hint().0);
+        let mut written = 0;
         for (word, from) in words.iter_mut().zip(from.by_ref()) {
             *word = from;
+            written += 1;
         }
+        // An iterator may give less than it said.
+        words.len = written;
         // More than were announced come one by one; what is outgrown is wiped.
         for word in from {
-            if words.len == words.buffer.len() {
+            if words.len == words.buffer.words.len() {
                 let mut larger = Words::zeroed((2 * words.len).max(16));
                 larger[..words.len].copy_from_slice(&words);
                 larger.len = words.len;
                 words = larger;
             }
-            words.buffer[words.len] = word;
+            words.buffer.words[words.len] = word;
             words.len += 1;
+            words.buffer.written = words.buffer.written.max(words.len);
         }
         words
     }
@@ -62,21 +78,18 @@ impl FromIterator<u64> for Words {
 impl Deref for Words {
     type Target = [u64];
     fn deref(&self) -> &[u64] {
-        &self.buffer[..self.len]
+        &self.buffer.words[..self.len]
     }
 }
 
 impl DerefMut for Words {
     fn deref_mut(&mut self) -> &mut [u64] {
-        &mut self.buffer[..self.len]
+        &mut self.buffer.words[..self.len]
     }
 }
 
 impl Drop for Words {
     fn drop(&mut self) {
-        // A plain fill is a fast memset; the barrier keeps it from being optimised away.
-        self.fill(0);
-        zeroize::optimization_barrier(self.buffer.as_slice());
         pool::keep(std::mem::take(&mut self.buffer));
     }
 }
@@ -104,7 +117,7 @@ mod tests {
             let words = Words::zeroed(len);
             assert_eq!(words.as_ptr(), place, "it is the same buffer");
             assert_eq!(words.len(), len);
-            assert!(words.buffer.iter().all(|&word| word == 0));
+            assert!(words.buffer.words.iter().all(|&word| word == 0));
         }
     }
 
@@ -118,7 +131,7 @@ mod tests {
         }
         let short: Words = (0..LEN as u64).filter(|word| word % 2 == 0).collect();
         assert_eq!(short.len(), LEN / 2);
-        assert!(short.buffer[short.len..].iter().all(|&word| word == 0));
+        assert!(short.buffer.words[short.len..].iter().all(|&word| word == 0));
     }
 
     #[test]
