@@ -1,5 +1,6 @@
 //! The security mode as a type parameter, so that no protocol exists twice.
 
+use crate::party::PartyId;
 use crate::ring::{Ring, RowMap};
 use crate::share::{Arith, Bin, Words};
 use std::ops::Range;
@@ -114,6 +115,31 @@ pub struct Components {
     pub second: Arc<Words>,
 }
 
+/// Which components of a factor can differ from zero, as all parties know: a helper `P_h` for
+/// the elements of third number `h` holds `x_h` and `x_{h+1}` and lacks `x_{h+2}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Support([bool; 3]);
+
+impl Support {
+    /// Any of them.
+    pub const ALL: Support = Support([true; 3]);
+    /// `x_h`.
+    pub const FIRST: Support = Support([true, false, false]);
+    /// `x_{h+1}`.
+    pub const SECOND: Support = Support([false, true, false]);
+    /// What the helper knows.
+    pub const KNOWN: Support = Support([true, true, false]);
+    /// What it lacks.
+    pub const LACKING: Support = Support([false, false, true]);
+
+    /// Whether the first and the second component that `party` holds of the elements in
+    /// third number `third` can differ from zero.
+    pub fn held(self, party: PartyId, third: usize) -> [bool; 2] {
+        let of = |component: usize| self.0[(component + 3 - third) % 3];
+        [of(party.index()), of(party.index() + 1)]
+    }
+}
+
 /// A product that was computed and re-shared, and may carry an additive error of
 /// whoever re-shared it.
 pub enum Product {
@@ -121,6 +147,8 @@ pub enum Product {
     Elementwise {
         /// Width of the ring.
         bits: u32,
+        /// Which components of `x` and `y` matter.
+        supports: [Support; 2],
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },

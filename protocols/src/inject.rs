@@ -10,7 +10,7 @@ use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::ring::bits::from_planes_into;
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 
 /// `bit * 2^shift` for every bit, as a `planes x lanes` matrix over `Z_2^64`.
@@ -49,6 +49,7 @@ pub async fn inject_claiming<S: Security>(
     let both = input_words(&ctx.step("first"), shape, 64 - shift, known).await?.scale(1 << shift);
     ctx.record(|| Product::Elementwise {
         bits: 64,
+        supports: [Support::FIRST, Support::SECOND],
         operands: [(&scaled).into(), (&second).into(), (&both).into()],
     });
     let d = scaled.add(&second.scale(1 << shift))?.sub(&both.scale(2))?;

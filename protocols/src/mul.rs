@@ -14,7 +14,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
 use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul_acc};
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Additive, Arith, Words};
 use mpc_core::triples::{ProductShape, Supply};
 use std::sync::Arc;
@@ -63,6 +63,7 @@ pub async fn mul_multiples<S: Security, R: Ring>(
     let z = reshare(ctx, Additive::new(x.shape(), local_products(x, y)), granularity).await?;
     ctx.record(|| Product::Elementwise {
         bits: R::BITS,
+        supports: [Support::ALL; 2],
         operands: [x.into(), y.into(), (&z).into()],
     });
     Ok(z)

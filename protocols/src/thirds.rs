@@ -20,7 +20,7 @@ use mpc_core::ring::Z64;
 use mpc_core::ring::bits::tail_mask;
 use mpc_core::ring::pack::packed_len;
 use mpc_core::ring::prg::Prg;
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 use std::ops::Range;
 
@@ -45,6 +45,11 @@ pub struct Parts<T> {
     pub lacking: T,
 }
 
+/// The third with this number of a row of `len` words.
+pub fn third(len: usize, number: usize) -> Range<usize> {
+    number * len / 3..(number + 1) * len / 3
+}
+
 /// Rows of words, each cut into thirds, as one party sees them.
 pub struct Thirds {
     party: PartyId,
@@ -59,8 +64,7 @@ impl Thirds {
 
     /// The words of a row with which `helper` helps.
     fn of(&self, helper: PartyId) -> Range<usize> {
-        let start = |third: usize| third * self.row / 3;
-        start(helper.index())..start(helper.index() + 1)
+        third(self.row, helper.index())
     }
 
     /// The words of a row with which this party helps.
@@ -273,7 +277,11 @@ pub async fn mul_by_lacking<S: Security>(
     let places = thirds.others(next).flatten();
     places.zip(&*received).for_each(|(at, z)| second[at] = z << granularity);
     let z = Arith::from_components(x.shape(), first, second);
-    ctx.record(|| Product::Elementwise { bits: 64, operands: [x.into(), y.into(), (&z).into()] });
+    ctx.record(|| Product::Elementwise {
+        bits: 64,
+        supports: [Support::KNOWN, Support::LACKING],
+        operands: [x.into(), y.into(), (&z).into()],
+    });
     Ok(z)
 }
 
@@ -282,11 +290,15 @@ fn negated(words: &[u64], granularity: u32) -> Words {
     words.iter().map(|word| word.wrapping_neg() << granularity).collect()
 }
 
-/// Claims that each element of `x` is 0 or 1 modulo `2^bits`: the only roots of `x^2 = x`, since
+/// Claims that each element of `x`, which its helper knows, is 0 or 1 modulo `2^bits`: the only roots of `x^2 = x`, since
 /// one of `x` and `x - 1` is a unit. Local.
 pub fn claim_bits<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, bits: u32) {
     ctx.record(|| {
         let scaled = x.scale(1 << (64 - bits));
-        Product::Elementwise { bits: 64, operands: [(&scaled).into(), x.into(), (&scaled).into()] }
+        Product::Elementwise {
+            bits: 64,
+            supports: [Support::KNOWN; 2],
+            operands: [(&scaled).into(), x.into(), (&scaled).into()],
+        }
     });
 }

@@ -8,7 +8,7 @@ use mpc_core::party::PartyId;
 use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
 use mpc_core::ring::{RowMap, Z2, Z64};
-use mpc_core::security::{Malicious, Product};
+use mpc_core::security::{Malicious, Product, Support};
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
 use mpc_core::testing::{DEADLINE, deal, deal_bits, run3, run3_on};
 use protocols::and::and;
@@ -188,7 +188,7 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             add_error(&mut local);
             let z = reshare::<_, Z64>(ctx, Additive::new(shape, local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
-            ctx.record(|| Product::Elementwise { bits: 64, operands });
+            ctx.record(|| Product::Elementwise { bits: 64, supports: [Support::ALL; 2], operands });
         }
         Lie::Narrow => {
             // The highest bit that counts, where the error has the highest of all.
@@ -196,7 +196,7 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             let (x, y) = (x.reduce::<Z2<40>>(), y.reduce::<Z2<40>>());
             let z = reshare::<_, Z2<40>>(ctx, Additive::new(shape, local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
-            ctx.record(|| Product::Elementwise { bits: 40, operands });
+            ctx.record(|| Product::Elementwise { bits: 40, supports: [Support::ALL; 2], operands });
         }
         Lie::Dot => {
             let mut sums = Words::zeroed(5);

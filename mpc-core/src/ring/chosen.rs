@@ -7,7 +7,8 @@
 //! public, so what is looked up where is no secret.
 
 use super::bits::to_planes_into;
-use super::lanes::{Aligned, LANES, Octet, Ring, ZERO, octets_mut, vectorised, wipe};
+use super::lanes::{LANES, Octet, Ring, ZERO, octets_mut, vectorised};
+use super::scratch::Scratch;
 use super::simd::Level;
 
 /// Rows that are added up in one go: as many as a bit plane has lanes in a word.
@@ -25,11 +26,11 @@ const TABLES: usize = ROWS / GROUP;
 /// Two octets side by side.
 type Pair = [Octet; 2];
 
-/// Rows, and room for their tables; wiped when dropped.
+/// Rows, and room for their tables: one after the other, 16 sums each, of which the first is
+/// zero.
 pub(super) struct Rows {
-    rows: Aligned<[Pair; ROWS]>,
-    /// One table after the other, 16 sums each, of which the first is zero.
-    tables: Aligned<[Pair; TABLES << GROUP]>,
+    rows: Scratch,
+    tables: Scratch,
 }
 
 /// For each sum, what to look up in each table.
@@ -53,14 +54,14 @@ impl Choice {
 }
 
 impl Rows {
-    /// Rows of zeros.
+    /// Rows of arbitrary words.
     pub(super) fn new() -> Rows {
-        Rows { rows: Aligned([[ZERO; 2]; ROWS]), tables: Aligned([[ZERO; 2]; TABLES << GROUP]) }
+        Rows { rows: Scratch::take(), tables: Scratch::take() }
     }
 
     /// All rows, [`WIDTH`] words each.
     pub(super) fn words(&mut self) -> &mut [u64] {
-        self.rows.0.as_flattened_mut().as_flattened_mut()
+        self.rows.octets::<{ 2 * ROWS }>().as_flattened_mut()
     }
 
     /// Adds the chosen sums of the left octets and of the right octets, over the words of a ring
@@ -75,14 +76,8 @@ impl Rows {
         choice: &Choice,
     ) {
         assert!(sums.iter().all(|sums| sums.len() == choice.sums * LANES), "one octet a sum");
-        add_chosen::<KIND>(level, sums, &mut self.tables.0, &self.rows.0, &choice.lookups);
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        wipe(self.rows.0.as_flattened_mut());
-        wipe(self.tables.0.as_flattened_mut());
+        let Rows { rows, tables } = self;
+        add_chosen::<KIND>(level, sums, tables.octets(), rows.octets(), &choice.lookups);
     }
 }
 
@@ -90,12 +85,15 @@ vectorised! {
     fn add_chosen<const KIND: usize>(
         simd,
         sums: [&mut [u64]; 2],
-        tables: &mut [Pair; TABLES << GROUP],
-        rows: &[Pair; ROWS],
+        tables: &mut [Octet; 2 * TABLES << GROUP],
+        rows: &[Octet; 2 * ROWS],
         lookups: &[[u8; TABLES]; 64],
     ) {
         let ring = Ring::<S, KIND>(simd);
+        let (tables, _): (&mut [Pair], _) = tables.as_chunks_mut();
+        let (rows, _): (&[Pair], _) = rows.as_chunks();
         for (table, rows) in tables.chunks_exact_mut(1 << GROUP).zip(rows.chunks_exact(GROUP)) {
+            table[0] = [ZERO; 2];
             for (bit, row) in rows.iter().enumerate() {
                 let row = [simd.load(&row[0]), simd.load(&row[1])];
                 for lower in 0..1 << bit {

@@ -7,9 +7,9 @@
 
 pub use super::lanes::LANES;
 use super::lanes::{
-    Aligned, BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, ZERO, octets, octets_mut, vectorised,
-    wipe,
+    BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, octets, octets_mut, vectorised,
 };
+use super::scratch::Scratch;
 use super::simd::{Level, multiversion};
 
 /// The most variables of [`multiply_words`] and [`multiply_bits`].
@@ -96,45 +96,38 @@ pub(super) fn expand_octets<S: Simd>(simd: S, values: &mut [Octet], variables: u
     expand(Ring::<S, WORDS>(simd), values, vector, variables);
 }
 
-/// The local parts of replicated products of polynomials, at some points, for eight columns
-/// at a time.
+/// A product of polynomials: a factor, and one or two that are added up to the other one.
+pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
+
+/// Sums of products of polynomials at some points, for eight columns at a time.
 ///
-/// A factor is given by the two components of its values at the corners: for each octet of
-/// columns, an octet a corner. `out` has room for some octets for each octet of columns: the last
+/// A factor is given by its values at the corners: for each octet of columns, an octet a
+/// corner. `out` has room for some octets for each octet of columns: the last
 /// ones get the products, one a point, in ascending order of the points.
 ///
 /// # Panics
 /// If there are more than `2^MAX_VARIABLES` corners, or a length does not fit.
-pub fn multiply_words(
-    out: &mut [u64],
-    at: &[usize],
-    corners: usize,
-    x: [&[u64]; 2],
-    y: [&[u64]; 2],
-) {
-    check(out, at, corners, x, y);
-    multiply::<WORDS>(Level::best(), out, at, corners, x, y);
+pub fn multiply_words(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
+    check(out, at, corners, terms);
+    multiply::<WORDS>(Level::best(), out, at, corners, terms, Scratch::take().octets());
 }
 
 /// As [`multiply_words`], over the bits of words.
 ///
 /// # Panics
 /// As [`multiply_words`].
-pub fn multiply_bits(
-    out: &mut [u64],
-    at: &[usize],
-    corners: usize,
-    x: [&[u64]; 2],
-    y: [&[u64]; 2],
-) {
-    check(out, at, corners, x, y);
-    multiply::<BITS>(Level::best(), out, at, corners, x, y);
+pub fn multiply_bits(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
+    check(out, at, corners, terms);
+    multiply::<BITS>(Level::best(), out, at, corners, terms, Scratch::take().octets());
 }
 
-fn check(out: &[u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2]) {
+fn check(out: &[u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
     assert!(corners.is_power_of_two() && corners <= 1 << MAX_VARIABLES, "{corners} corners");
-    let len = x[0].len();
-    assert!(x.iter().chain(&y).all(|values| values.len() == len), "operands differ in length");
+    let len = terms.first().map_or(0, |(x, _)| x.len());
+    for (x, y) in terms {
+        assert!((1..=2).contains(&y.len()), "one or two parts of a factor");
+        assert!(x.len() == len && y.iter().all(|y| y.len() == len), "operands differ in length");
+    }
     assert!(len.is_multiple_of(corners * LANES), "octets of columns");
     let columns = len / corners;
     assert!(out.len().is_multiple_of(columns.max(1)), "octets for each octet of columns");
@@ -145,17 +138,17 @@ fn check(out: &[u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 
 
 vectorised! {
     fn multiply<const KIND: usize>(
-        simd, out: &mut [u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2],
+        simd, out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>],
+        values: &mut [Octet; 2 * INNER_POINTS],
     ) {
         let ring = Ring::<S, KIND>(simd);
-        let mut values = Aligned([[ZERO; INNER_POINTS]; 2]);
-        let [left, right] = &mut values.0;
-        let columns = (x[0].len() / corners / LANES).max(1);
-        let room = (out.len() / LANES / columns).max(1);
-        let out = octets_mut(out).chunks_exact_mut(room);
-        let [x0, x1, y0, y1] = [x[0], x[1], y[0], y[1]].map(|v| octets(v).chunks_exact(corners));
-        for ((((mut out, x0), x1), y0), y1) in out.zip(x0).zip(x1).zip(y0).zip(y1) {
+        let (left, right) = values.split_at_mut(INNER_POINTS);
+        let columns = terms.first().map_or(0, |(x, _)| x.len() / corners / LANES);
+        let room = (out.len() / LANES / columns.max(1)).max(1);
+        let out = octets_mut(out).chunks_exact_mut(room).take(columns);
+        for (column, mut out) in out.enumerate() {
             let mut at = at;
+            let column = column * corners..(column + 1) * corners;
             out = &mut out[room - at.len()..];
             let inner = corners.min(1 << INNER_VARIABLES);
             // The variables before the inner ones, point by point.
@@ -166,23 +159,22 @@ vectorised! {
                 let (products, rest) = out.split_at_mut(end);
                 (at, out) = (beyond, rest);
                 let part = Part { ring, outer, inner };
-                // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-                part.evaluate(left, x0, None);
-                part.evaluate(right, y0, Some(y1));
-                for (&point, out) in here.iter().zip(&mut *products) {
-                    let (x, y) = (&left[point - first], &right[point - first]);
-                    simd.store(out, ring.mul(simd.load(x), simd.load(y)));
-                }
-                part.evaluate(left, x1, None);
-                part.evaluate(right, y0, None);
-                for (&point, out) in here.iter().zip(products) {
-                    let (x, y) = (&left[point - first], &right[point - first]);
-                    let product = ring.mul(simd.load(x), simd.load(y));
-                    simd.store(out, ring.add(simd.load(out), product));
+                for (term, (x, y)) in terms.iter().enumerate() {
+                    let more = y.get(1).map(|y| &octets(y)[column.clone()]);
+                    part.evaluate(left, &octets(x)[column.clone()], None);
+                    part.evaluate(right, &octets(y[0])[column.clone()], more);
+                    for (&point, out) in here.iter().zip(&mut *products) {
+                        let (x, y) = (&left[point - first], &right[point - first]);
+                        let product = ring.mul(simd.load(x), simd.load(y));
+                        let sum = match term {
+                            0 => product,
+                            _ => ring.add(simd.load(out), product),
+                        };
+                        simd.store(out, sum);
+                    }
                 }
             }
         }
-        wipe(values.0.as_flattened_mut());
     }
 }
 
@@ -286,8 +278,9 @@ mod tests {
             for level in Level::available() {
                 let mut products = vec![1; octets * at.len() * LANES];
                 let mut ands = products.clone();
-                multiply::<WORDS>(level, &mut products, &at, corners, [&x0, &x1], [&y0, &y1]);
-                multiply::<BITS>(level, &mut ands, &at, corners, [&x0, &x1], [&y0, &y1]);
+                let terms: [Term<'_>; 2] = [(&x0, &[&y0, &y1]), (&x1, &[&y0])];
+                multiply::<WORDS>(level, &mut products, &at, corners, &terms, Scratch::take().octets());
+                multiply::<BITS>(level, &mut ands, &at, corners, &terms, Scratch::take().octets());
                 for (i, (product, and)) in products.into_iter().zip(ands).enumerate() {
                     let (octet, point, lane) = (i / LANES / at.len(), at[i / LANES % at.len()], i % LANES);
                     let of = |operand: &[u64]| value(operand, octet, lane, point, u64::wrapping_sub);

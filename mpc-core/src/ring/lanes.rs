@@ -18,11 +18,6 @@ pub(super) type Octet = [u64; LANES];
 /// Eight zeros.
 pub(super) const ZERO: Octet = [0; LANES];
 
-/// Room for octets that fall into cache lines of their own.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct Aligned<T>(pub(super) T);
-
 /// Instructions that work on eight words at once; having a value of the type proves that
 /// the processor has them.
 pub(super) trait Simd: Copy {
@@ -173,12 +168,6 @@ pub(super) fn octets(words: &[u64]) -> &[Octet] {
 #[inline(always)]
 pub(super) fn octets_mut(words: &mut [u64]) -> &mut [Octet] {
     words.as_chunks_mut().0
-}
-
-/// Overwrites secrets with zeros, even if nothing reads them again.
-pub(super) fn wipe(secrets: &mut [Octet]) {
-    secrets.fill(ZERO);
-    zeroize::optimization_barrier(secrets);
 }
 
 /// Defines a function that is compiled once for each [`Simd`]; a level becomes its first

@@ -15,6 +15,7 @@ mod lanes;
 pub mod pack;
 pub mod prg;
 mod row_map;
+mod scratch;
 mod simd;
 mod word;
 

@@ -10,6 +10,7 @@ use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::galois::{Dot, GaloisRing};
+use mpc_core::ring::grid::Term;
 use mpc_core::ring::{Z64, gf64, grid};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Words};
@@ -28,6 +29,8 @@ pub trait Algebra: 'static {
     /// Elements that are stored together in a vector, a power of two; vectors consist of
     /// whole groups.
     const GROUP: usize;
+    /// Words that stay side by side when a vector is cut into parts that are longer.
+    const UNIT: usize;
     /// The bits of a word that make a challenge: all challenges differ by units.
     const CHALLENGE_MASK: u64;
     /// An inner product that grows, and is reduced at the end.
@@ -39,9 +42,9 @@ pub trait Algebra: 'static {
     /// `x -= y`, word by word.
     fn sub(x: &mut [u64], y: &[u64]);
 
-    /// The local parts of the products of base words at some points of a grid, of factors
-    /// given at the corners: see [`mpc_core::ring::grid`].
-    fn grid_products(out: &mut [u64], at: &[usize], corners: usize, x: [&[u64]; 2], y: [&[u64]; 2]);
+    /// Sums of products of base words at some points of a grid, of factors given at the
+    /// corners: see [`mpc_core::ring::grid`].
+    fn grid_products(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]);
 
     /// From vectors at the corners of a grid those at all points, in place.
     fn expand(values: &mut [u64], variables: usize);
@@ -98,6 +101,7 @@ impl<const D: usize> Algebra for Words64<D> {
     const WIDTH: usize = D;
     const LANES: usize = 1;
     const GROUP: usize = grid::LANES;
+    const UNIT: usize = 4 * grid::LANES * D;
     const CHALLENGE_MASK: u64 = GaloisRing::<D>::CHALLENGE_MASK;
     type Dot = Dot<D>;
 
@@ -109,14 +113,8 @@ impl<const D: usize> Algebra for Words64<D> {
         x.iter_mut().zip(y).for_each(|(x, y)| *x = x.wrapping_sub(*y));
     }
 
-    fn grid_products(
-        out: &mut [u64],
-        at: &[usize],
-        corners: usize,
-        x: [&[u64]; 2],
-        y: [&[u64]; 2],
-    ) {
-        grid::multiply_words(out, at, corners, x, y);
+    fn grid_products(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
+        grid::multiply_words(out, at, corners, terms);
     }
 
     fn expand(values: &mut [u64], variables: usize) {
@@ -172,6 +170,7 @@ impl Algebra for Bits {
     const WIDTH: usize = 1;
     const LANES: usize = 64;
     const GROUP: usize = 1;
+    const UNIT: usize = usize::MAX;
     const CHALLENGE_MASK: u64 = u64::MAX;
     type Dot = gf64::Dot;
 
@@ -183,14 +182,8 @@ impl Algebra for Bits {
         Self::add(x, y);
     }
 
-    fn grid_products(
-        out: &mut [u64],
-        at: &[usize],
-        corners: usize,
-        x: [&[u64]; 2],
-        y: [&[u64]; 2],
-    ) {
-        grid::multiply_bits(out, at, corners, x, y);
+    fn grid_products(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
+        grid::multiply_bits(out, at, corners, terms);
     }
 
     fn expand(values: &mut [u64], variables: usize) {
@@ -230,7 +223,7 @@ impl Algebra for Bits {
     }
 
     fn list(vector: &[u64], count: usize) -> Words {
-        vector[..count].to_vec().into()
+        vector[..count].into()
     }
 
     async fn reshare<S: Security>(ctx: &Ctx<S>, local: Words) -> Result<Shared> {

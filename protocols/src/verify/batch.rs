@@ -11,11 +11,11 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
-use mpc_core::security::{Components, Product, Security};
+use mpc_core::security::{Components, Product, Security, Support};
 
-fn factors(operands: &[Components; 3]) -> Factors<'_> {
+fn factors(operands: &[Components; 3], supports: [Support; 2]) -> Factors<'_> {
     let [x, y, z] = operands.each_ref().map(|o| [&o.first[..], &o.second[..]]);
-    Factors { x, y, z }
+    Factors { x, y, z, supports }
 }
 
 /// Reduces all ANDs to one claim.
@@ -28,10 +28,10 @@ pub async fn bits<S: Security>(
     products: &[Product],
 ) -> Result<Claim> {
     let ands = products.iter().filter_map(|product| match product {
-        Product::And { operands } => Some(factors(operands)),
+        Product::And { operands } => Some(factors(operands, [Support::ALL; 2])),
         _ => None,
     });
-    let table = Table::consecutive::<Bits>(ands.collect());
+    let table = Table::consecutive::<Bits>(ctx.party(), ands.collect());
     let challenges = coins.toss().await.next::<Bits>(table.columns() * Bits::LANES);
     let missing = grid::between_corners(table.variables());
     let (claimed, local) = table.weighted::<Bits>(&challenges, &missing, true);
@@ -64,11 +64,11 @@ pub async fn words<const D: usize, S: Security>(
     let (mut single, mut dots, mut widths, mut matrices) = (vec![], vec![], vec![], vec![]);
     for product in products {
         match product {
-            Product::Elementwise { bits, operands } if *bits == width => {
-                single.push(factors(operands));
+            Product::Elementwise { bits, supports, operands } if *bits == width => {
+                single.push(factors(operands, *supports));
             }
             Product::ColumnDot { bits, operands } if *bits == width && operands[0].shape[1] > 0 => {
-                dots.push(factors(operands));
+                dots.push(factors(operands, [Support::ALL; 2]));
                 widths.push(operands[0].shape[1]);
             }
             Product::Matrix { bits, transposed, scattered, operands } if *bits == width => {
@@ -80,7 +80,7 @@ pub async fn words<const D: usize, S: Security>(
     }
     // Step 1: a challenge for each column of a table and each row and column of a matrix.
     let mut challenges = coins.toss().await;
-    let single = Table::consecutive::<Words64<D>>(single);
+    let single = Table::consecutive::<Words64<D>>(ctx.party(), single);
     let of_single = challenges.next::<Words64<D>>(single.columns());
     let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
     let matrices: Vec<Claim> =

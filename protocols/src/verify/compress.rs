@@ -13,6 +13,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::security::Security;
 use mpc_core::share::Words;
+use std::ops::Range;
 
 /// The claim that the inner product of `x` and `y` is `z`, over an extension.
 pub struct Claim {
@@ -24,6 +25,31 @@ pub struct Claim {
     pub z: Shared,
     /// How many elements count: those after them are zero.
     pub elements: usize,
+    /// What is used of the components of `x` and of `y`.
+    used: [Used; 4],
+}
+
+/// Which parts of a vector can differ from zero, as all parties know.
+enum Used {
+    /// Any.
+    All,
+    /// These of its units.
+    Units(Vec<bool>),
+}
+
+impl Used {
+    /// Of a vector that was cut into parts and put together again, with room for `words`.
+    fn folded<A: Algebra>(self, cut: &Cut, words: usize) -> Used {
+        match self {
+            Used::Units(units) if cut.part >= A::UNIT => {
+                let mut folded: Vec<bool> =
+                    units.chunks(cut.parts).map(|units| units.contains(&true)).collect();
+                folded.resize(words.div_ceil(A::UNIT), false);
+                Used::Units(folded)
+            }
+            _ => Used::All,
+        }
+    }
 }
 
 impl Claim {
@@ -32,13 +58,72 @@ impl Claim {
     pub fn zero<A: Algebra>(elements: usize) -> Claim {
         let words = padded_words::<A>(elements);
         let (x, y) = (Shared::zeroed(words), Shared::zeroed(words));
-        Claim { x, y, z: Shared::zeroed(A::WIDTH), elements }
+        let used = [(); 4].map(|()| Used::Units(vec![false; words.div_ceil(A::UNIT)]));
+        Claim { x, y, z: Shared::zeroed(A::WIDTH), elements, used }
+    }
+
+    /// A claim on vectors of which all parts count.
+    pub fn of(x: Shared, y: Shared, z: Shared, elements: usize) -> Claim {
+        Claim { x, y, z, elements, used: [(); 4].map(|()| Used::All) }
+    }
+
+    /// The first or second component of `x` or, from two on, of `y`.
+    pub fn vector(&mut self, number: usize) -> &mut Words {
+        let vector = if number < 2 { &mut self.x } else { &mut self.y };
+        if number % 2 == 0 { &mut vector.first } else { &mut vector.second }
+    }
+
+    /// Notes that these words of a vector can differ from zero.
+    pub fn will_use<A: Algebra>(&mut self, number: usize, words: &Range<usize>) {
+        if let Used::Units(units) = &mut self.used[number] {
+            units[words.start / A::UNIT..words.end.div_ceil(A::UNIT)].fill(true);
+        }
     }
 }
 
 /// Words of each part that are folded or multiplied in one go: what is expanded stays in
 /// cache.
 const BLOCK: usize = 1536;
+
+/// How a vector is cut into the parts of a fold: unit by unit, the first one to the first
+/// part, the second to the second and so on. So neighbours stay neighbours, and what is zero
+/// by construction in a long stretch stays so.
+struct Cut {
+    parts: usize,
+    /// Words of a part.
+    part: usize,
+    unit: usize,
+}
+
+impl Cut {
+    fn new<A: Algebra>(words: usize, variables: usize) -> Cut {
+        let part = words >> variables;
+        Cut { parts: 1 << variables, part, unit: A::UNIT.min(part) }
+    }
+
+    /// Words of the parts, so many at a time as are used or not used together.
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let step = BLOCK.min(self.unit).max(1);
+        (0..self.part).step_by(step).map(move |start| start..self.part.min(start + step))
+    }
+
+    /// These words of a part.
+    fn of<'a>(&self, vector: &'a [u64], part: usize, words: &Range<usize>) -> &'a [u64] {
+        let (unit, at) = (words.start / self.unit, words.start % self.unit);
+        &vector[(unit * self.parts + part) * self.unit + at..][..words.len()]
+    }
+
+    /// Whether these words of any part can differ from zero.
+    fn uses<A: Algebra>(&self, used: &Used, words: &Range<usize>) -> bool {
+        match used {
+            Used::Units(units) if self.part >= A::UNIT => {
+                let first = words.start / self.unit * self.parts;
+                units[first..first + self.parts].contains(&true)
+            }
+            _ => true,
+        }
+    }
+}
 
 /// Variables of a step. Two halve the rounds of one for a third more work.
 const VARIABLES: usize = 2;
@@ -65,19 +150,24 @@ pub async fn compress<A: Algebra, S: Security>(
         if claim.elements <= A::GROUP {
             claim.x.update(|words| *words = spread::<A>(words, variables));
             claim.y.update(|words| *words = spread::<A>(words, variables));
+            claim.used = [(); 4].map(|()| Used::All);
         }
+        let cut = Cut::new::<A>(claim.x.first.len(), variables);
         // Step 1: the products on the grid; the claim gives one of the corners.
-        let known = Known::Sum(claim.z);
-        let local = grid_products::<A>(&claim.x, &claim.y, variables, &known.missing(variables));
+        let known = Known::Sum(claim.z.clone());
+        let local = grid_products::<A>(&claim, &cut, variables, &known.missing(variables));
         let values = known.complete::<A>(variables, &A::reshare(&ctx, local).await?);
         // Step 2: everything at a random point.
         let at = coins.toss().await.next::<A>(variables);
         claim.z = grid::evaluate::<A>(values, &at);
-        let part = (claim.x.first.len() / A::WIDTH) >> variables;
-        claim.elements = if claim.elements <= A::GROUP { 1 } else { claim.elements.min(part) };
+        let elements = cut.part / A::WIDTH;
+        claim.elements = if claim.elements <= A::GROUP { 1 } else { claim.elements.min(elements) };
         let words = padded_words::<A>(claim.elements);
-        for vector in [&mut claim.x, &mut claim.y] {
-            vector.update(|from| *from = at_point::<A>(from, &at, words));
+        let used = std::mem::replace(&mut claim.used, [(); 4].map(|()| Used::All));
+        for (number, used) in used.into_iter().enumerate() {
+            let folded = at_point::<A>(claim.vector(number), (&cut, &used), &at, words);
+            *claim.vector(number) = folded;
+            claim.used[number] = used.folded::<A>(&cut, words);
         }
     }
     for vector in [&mut claim.x, &mut claim.y] {
@@ -95,11 +185,13 @@ fn variables_for<A: Algebra>(elements: usize) -> usize {
     }
 }
 
-/// Words of a vector that can be cut into equal parts for the next step.
+/// Words of a vector that can be cut into equal parts for the next step, long ones into whole
+/// units.
 fn padded_words<A: Algebra>(elements: usize) -> usize {
     let groups = elements.div_ceil(A::GROUP);
     let parts = if groups > 1 { 1 << variables_for::<A>(elements) } else { 1 };
-    groups.next_multiple_of(parts) * A::GROUP * A::WIDTH
+    let part = groups.div_ceil(parts) * A::GROUP * A::WIDTH;
+    parts * if part > A::UNIT { part.next_multiple_of(A::UNIT) } else { part }
 }
 
 /// The elements of one group, each in a group of its own.
@@ -115,17 +207,21 @@ fn spread<A: Algebra>(group: &Words, variables: usize) -> Words {
 
 /// The multilinear polynomial whose corners are the parts of a vector, at a point; with room
 /// for `words` words.
-fn at_point<A: Algebra>(vector: &Words, at: &[u64], words: usize) -> Words {
-    let (part, half) = (vector.len() >> at.len(), 1 << at.len() >> 1);
+fn at_point<A: Algebra>(
+    vector: &Words,
+    (cut, used): (&Cut, &Used),
+    at: &[u64],
+    words: usize,
+) -> Words {
+    let half = cut.parts / 2;
     let mut folded = Words::zeroed(words);
-    let mut block = Words::zeroed(part.min(BLOCK) * half);
-    for start in (0..part).step_by(BLOCK) {
-        let mut len = part.min(start + BLOCK) - start;
-        let corner = |at: usize| &vector[at * part + start..][..len];
+    let mut block = Words::zeroed(cut.part.min(BLOCK) * half);
+    for range in cut.blocks().filter(|range| cut.uses::<A>(used, range)) {
+        let mut len = range.len();
         let block = &mut block[..len * half];
         for (low, to) in block.chunks_exact_mut(len).enumerate() {
-            to.copy_from_slice(corner(low));
-            A::fold(to, corner(low + half), at[0]);
+            to.copy_from_slice(cut.of(vector, low, &range));
+            A::fold(to, cut.of(vector, low + half, &range), at[0]);
         }
         len *= half;
         for &r in &at[1..] {
@@ -133,38 +229,56 @@ fn at_point<A: Algebra>(vector: &Words, at: &[u64], words: usize) -> Words {
             A::fold(low, high, r);
             len /= 2;
         }
-        folded[start..start + len].copy_from_slice(&block[..len]);
+        folded[range].copy_from_slice(&block[..len]);
     }
     folded
 }
 
 /// The local parts of the products at some points of the grid: a list.
-fn grid_products<A: Algebra>(x: &Shared, y: &Shared, variables: usize, points: &[usize]) -> Words {
-    let part = x.first.len() >> variables;
+fn grid_products<A: Algebra>(
+    claim: &Claim,
+    cut: &Cut,
+    variables: usize,
+    points: &[usize],
+) -> Words {
     let mut dots: Vec<A::Dot> = points.iter().map(|_| A::Dot::default()).collect();
-    let size = grid::points(variables) * part.min(BLOCK);
-    let [mut x0, mut x1, mut y0, mut y_sum] = [(); 4].map(|()| Words::zeroed(size));
-    for start in (0..part).step_by(BLOCK) {
-        let len = BLOCK.min(part - start);
-        let load = |grid: &mut [u64], vector: &Words, f: fn(&mut [u64], &[u64])| {
-            for (corner, from) in vector.chunks_exact(part).enumerate() {
-                f(&mut grid[grid::corner_point(corner) * len..][..len], &from[start..start + len]);
+    let size = grid::points(variables) * cut.part.min(BLOCK);
+    let [mut left, mut right] = [(); 2].map(|()| Words::zeroed(size));
+    let ([x0, x1], [y0, y1]) = (claim.x.views(), claim.y.views());
+    for range in cut.blocks() {
+        let len = range.len();
+        let used = claim.used.each_ref().map(|used| cut.uses::<A>(used, &range));
+        let load = |grid: &mut [u64], vectors: &[(&[u64], bool)]| {
+            let mut loaded = vectors.iter().filter(|(_, used)| *used).enumerate().peekable();
+            if loaded.peek().is_none() {
+                return false;
             }
+            for (number, (vector, _)) in loaded {
+                for corner in 0..cut.parts {
+                    let to = &mut grid[grid::corner_point(corner) * len..][..len];
+                    match number {
+                        0 => to.copy_from_slice(cut.of(vector, corner, &range)),
+                        _ => A::add(to, cut.of(vector, corner, &range)),
+                    }
+                }
+            }
+            A::expand(grid, variables);
+            true
         };
-        let size = grid::points(variables) * len;
-        load(&mut x0[..size], &x.first, <[u64]>::copy_from_slice);
-        load(&mut x1[..size], &x.second, <[u64]>::copy_from_slice);
-        load(&mut y0[..size], &y.first, <[u64]>::copy_from_slice);
-        load(&mut y_sum[..size], &y.first, <[u64]>::copy_from_slice);
-        load(&mut y_sum[..size], &y.second, A::add);
-        for grid in [&mut x0, &mut x1, &mut y0, &mut y_sum] {
-            A::expand(&mut grid[..size], variables);
-        }
-        for (point, dot) in points.iter().zip(&mut dots) {
-            let at = point * len..(point + 1) * len;
-            // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-            A::add_dot(dot, &x0[at.clone()], &y_sum[at.clone()]);
-            A::add_dot(dot, &x1[at.clone()], &y0[at]);
+        // x_i (y_i + y_{i+1}) + x_{i+1} y_i
+        let terms = [
+            ((x0, used[0]), [(y0, used[2]), (y1, used[3])]),
+            ((x1, used[1]), [(y0, used[2]), (y1, false)]),
+        ];
+        for (x, y) in terms {
+            let size = grid::points(variables) * len;
+            let (left, right) = (&mut left[..size], &mut right[..size]);
+            if load(left, &[x]) && load(right, &y) {
+                for (point, dot) in points.iter().zip(&mut dots) {
+                    let at = point * len..(point + 1) * len;
+                    A::add_dot(dot, &left[at.clone()], &right[at]);
+                }
+            }
         }
     }
     dots.into_iter().flat_map(A::finish_dot).collect()

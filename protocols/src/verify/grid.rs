@@ -42,7 +42,7 @@ pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
                 line::<A>(low, high, &element);
                 A::add(low, &A::mul(leading, &bow));
             }
-            *values = low.to_vec().into();
+            *values = Words::from(&*low);
         });
     }
     values

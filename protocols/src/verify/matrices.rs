@@ -88,7 +88,7 @@ impl MatrixProduct<'_> {
             elements.chunks_exact(D).for_each(|element| <Words64<D>>::add(&mut sum, element));
             *z = sum;
         });
-        Claim { x, y, z, elements }
+        Claim::of(x, y, z, elements)
     }
 }
 
@@ -97,6 +97,7 @@ impl Claim {
     /// zeros.
     pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
         let words = start..start + other.x.first.len();
+        (0..4).for_each(|vector| self.will_use::<A>(vector, &words));
         self.x.combine(&other.x, |x, other| A::fold(&mut x[words.clone()], other, factor));
         self.y.combine(&other.y, |y, other| y[words.clone()].copy_from_slice(other));
         let mut z = other.z.clone();

@@ -173,7 +173,7 @@ fn digest(products: &[Product]) -> [u8; 32] {
     let mut digest = Sha256::new_with_prefix(b"tercet products v1");
     for product in products {
         let (kind, bits, transposed, operands) = match product {
-            Product::Elementwise { bits, operands } => (0, *bits, [false; 2], operands),
+            Product::Elementwise { bits, operands, .. } => (0, *bits, [false; 2], operands),
             Product::Matrix { bits, transposed, operands, .. } => (1, *bits, *transposed, operands),
             Product::ColumnDot { bits, operands } => (2, *bits, [false; 2], operands),
             Product::And { operands } => (3, 1, [false; 2], operands),

@@ -16,7 +16,7 @@ pub struct Shared {
 impl Shared {
     /// Copies two components.
     pub fn of(first: &[u64], second: &[u64]) -> Shared {
-        Shared { first: first.to_vec().into(), second: second.to_vec().into() }
+        Shared { first: first.into(), second: second.into() }
     }
 
     /// A vector of `words` zero words.
@@ -65,7 +65,7 @@ impl Shared {
 
     /// The local part of the product of two elements.
     pub fn local_product<A: Algebra>(x: [&[u64]; 2], y: [&[u64]; 2]) -> Vec<u64> {
-        let mut sum = Words::from(y[0].to_vec());
+        let mut sum = Words::from(y[0]);
         A::add(&mut sum, y[1]);
         // x_i (y_i + y_{i+1}) + x_{i+1} y_i
         let mut product = A::mul(x[0], &sum);

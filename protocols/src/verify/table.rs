@@ -10,6 +10,10 @@ use super::algebra::{Algebra, vector_words};
 use super::compress::Claim;
 use super::grid;
 use super::shared::Shared;
+use crate::thirds::third;
+use mpc_core::party::PartyId;
+use mpc_core::ring::grid::Term;
+use mpc_core::security::Support;
 use mpc_core::share::Words;
 use std::ops::Range;
 
@@ -21,7 +25,12 @@ pub struct Factors<'a> {
     pub y: [&'a [u64]; 2],
     /// The product.
     pub z: [&'a [u64]; 2],
+    /// Which components of the factors matter.
+    pub supports: [Support; 2],
 }
+
+/// Whether `x_i`, `x_{i+1}`, `y_i` and `y_{i+1}` can differ from zero: public.
+type Used = [bool; 4];
 
 /// `len` words of the factors number `source` from word `start` on, which come `at` words
 /// after the first one of the table.
@@ -30,6 +39,7 @@ struct Piece {
     source: usize,
     start: usize,
     len: usize,
+    used: Used,
 }
 
 /// Factors as rows of equal length; what a row lacks is zero.
@@ -42,6 +52,8 @@ pub struct Table<'a> {
     pieces: Vec<Piece>,
     columns: usize,
     variables: usize,
+    /// What is used in each octet of columns.
+    used: Vec<Used>,
 }
 
 /// Octets of columns that are multiplied in one go.
@@ -61,17 +73,44 @@ fn variables_for<A: Algebra>(words: usize) -> usize {
 }
 
 impl<'a> Table<'a> {
-    /// The products one after the other.
-    pub fn consecutive<A: Algebra>(factors: Vec<Factors<'a>>) -> Table<'a> {
-        let (mut at, mut pieces) = (0, Vec::with_capacity(factors.len()));
-        for (source, f) in factors.iter().enumerate() {
-            let len = f.x[0].len();
-            pieces.push(Piece { at, source, start: 0, len });
-            at += len;
+    /// The products one after the other, as `party` sees them. Products of which the same
+    /// components are zero come together, so that there is nothing to do for those.
+    pub fn consecutive<A: Algebra>(party: PartyId, factors: Vec<Factors<'a>>) -> Table<'a> {
+        let mut parts = Vec::with_capacity(factors.len());
+        for (source, Factors { x, supports, .. }) in factors.iter().enumerate() {
+            if *supports == [Support::ALL; 2] {
+                parts.push(((*supports, 0), source, 0..x[0].len()));
+            } else {
+                let thirds = (0..3).map(|number| (number, third(x[0].len(), number)));
+                parts.extend(thirds.map(|(number, words)| ((*supports, number), source, words)));
+            }
+        }
+        parts.sort_by_key(|(class, ..)| *class);
+        let (mut at, mut pieces) = (0, Vec::with_capacity(parts.len()));
+        for ((supports, number), source, words) in parts {
+            let [[x0, x1], [y0, y1]] = supports.map(|support| support.held(party, number));
+            let used = [x0, x1, y0, y1];
+            pieces.push(Piece { at, source, start: words.start, len: words.len(), used });
+            at += words.len();
         }
         let variables = variables_for::<A>(at);
         let columns = at.div_ceil(OCTET << variables) * OCTET;
-        Table { factors, pieces, columns, variables }
+        Table::new(factors, pieces, columns, variables)
+    }
+
+    fn new(
+        factors: Vec<Factors<'a>>,
+        pieces: Vec<Piece>,
+        columns: usize,
+        variables: usize,
+    ) -> Table<'a> {
+        let (mut used, octet) = (vec![[false; 4]; columns / OCTET], OCTET << variables);
+        for piece in pieces.iter().filter(|piece| piece.len > 0) {
+            for all in &mut used[piece.at / octet..(piece.at + piece.len).div_ceil(octet)] {
+                all.iter_mut().zip(piece.used).for_each(|(all, used)| *all |= used);
+            }
+        }
+        Table { factors, pieces, columns, variables, used }
     }
 
     /// Matrices of `widths[i]` columns, each cut into parts of whole matrix rows, so that
@@ -93,14 +132,15 @@ impl<'a> Table<'a> {
                     let end = (start + OCTET.min(part - column)).min(total);
                     if start < end {
                         let at = (columns + column) * rows + row * OCTET;
-                        pieces.push(Piece { at, source, start, len: end - start });
+                        let used = [true; 4];
+                        pieces.push(Piece { at, source, start, len: end - start, used });
                     }
                 }
             }
             places.push(columns..columns + part);
             columns += part.next_multiple_of(OCTET);
         }
-        (Table { factors, pieces, columns, variables }, places)
+        (Table::new(factors, pieces, columns, variables), places)
     }
 
     /// Base words in a row, a multiple of eight.
@@ -128,7 +168,7 @@ impl<'a> Table<'a> {
     ) -> &'b [u64] {
         let from = self.pieces.partition_point(|p| p.at + p.len <= words.start);
         let pieces = &self.pieces[from..];
-        if let Some(Piece { at, source, start, len }) = pieces.first()
+        if let Some(Piece { at, source, start, len, .. }) = pieces.first()
             && *at <= words.start
             && words.end <= at + len
         {
@@ -174,32 +214,85 @@ impl<'a> Table<'a> {
         let mut copies = [(); 4].map(|()| Words::zeroed(self.block()));
         let mut block = Words::zeroed(self.block() / rows * terms);
         for columns in self.blocks() {
-            let words = columns.start * rows..columns.end * rows;
+            let octets = columns.start / OCTET..columns.end / OCTET;
+            // Where all products are zero, the claims are all there is.
+            let computed =
+                self.used[octets.clone()].iter().any(|used| multiplies(used) != [false; 2]);
+            let terms = if computed { terms } else { 2 * corners };
             let block = &mut block[..columns.len() * terms];
-            if claimed {
-                let octets = words.clone().step_by(rows * OCTET);
-                for (start, block) in octets.zip(block.chunks_exact_mut(terms * OCTET)) {
-                    let words = start..start + rows * OCTET;
-                    for (component, out) in block.chunks_exact_mut(rows * OCTET).take(2).enumerate()
-                    {
-                        let z = self.words(&mut copies[0], words.clone(), |f| f.z[component]);
-                        out.copy_from_slice(z);
-                    }
+            for (octet, out) in octets.clone().zip(block.chunks_exact_mut((terms * OCTET).max(1))) {
+                let words = octet * rows * OCTET..(octet + 1) * rows * OCTET;
+                let of_corners = out[..2 * corners * OCTET].chunks_exact_mut(rows * OCTET);
+                for (component, out) in of_corners.enumerate() {
+                    let z = self.words(&mut copies[0], words.clone(), |f| f.z[component]);
+                    out.copy_from_slice(z);
                 }
             }
-            let [x0, x1, y0, y1] = &mut copies;
-            let x0 = self.words(x0, words.clone(), |f| f.x[0]);
-            let x1 = self.words(x1, words.clone(), |f| f.x[1]);
-            let y0 = self.words(y0, words.clone(), |f| f.y[0]);
-            let y1 = self.words(y1, words.clone(), |f| f.y[1]);
-            A::grid_products(block, points, rows, [x0, x1], [y0, y1]);
+            if computed {
+                for run in self.runs(octets, |used| *used) {
+                    let out = (run.start * OCTET - columns.start) * terms;
+                    let out = &mut block[out..][..run.len() * OCTET * terms];
+                    self.multiply::<A>(out, (points, 2 * corners), run, &mut copies);
+                }
+            }
+            let sums = &mut sums[..vector_words::<A>(terms)];
             let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            A::weigh(&mut sums, block, terms, challenges);
+            A::weigh(sums, block, terms, challenges);
         }
         let sums = A::list(&sums, terms);
         let (first, rest) = sums.split_at(corners * A::WIDTH);
         let (second, computed) = rest.split_at(corners * A::WIDTH);
-        (Shared::of(first, second), computed.to_vec().into())
+        (Shared::of(first, second), computed.into())
+    }
+
+    /// Octets of the range, one after the other as long as the same is used in them.
+    fn runs<T: PartialEq>(
+        &self,
+        octets: Range<usize>,
+        of: impl Fn(&Used) -> T,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let mut start = octets.start;
+        self.used[octets].chunk_by(move |a, b| of(a) == of(b)).map(move |run| {
+            start += run.len();
+            start - run.len()..start
+        })
+    }
+
+    /// Local parts of products on the grid, for octets in which the same is used: for each
+    /// octet, `out` has some rows for others before.
+    fn multiply<A: Algebra>(
+        &self,
+        out: &mut [u64],
+        (points, before): (&[usize], usize),
+        octets: Range<usize>,
+        copies: &mut [Words; 4],
+    ) {
+        let used = &self.used[octets.start];
+        let octet = self.rows() * OCTET;
+        let words = octets.start * octet..octets.end * octet;
+        let [x0, x1, y0, y1] = copies;
+        let x0 = self.words(x0, words.clone(), |f| f.x[0]);
+        let x1 = self.words(x1, words.clone(), |f| f.x[1]);
+        let y0 = self.words(y0, words.clone(), |f| f.y[0]);
+        let y1 = self.words(y1, words.clone(), |f| f.y[1]);
+        // x_i (y_i + y_{i+1}) + x_{i+1} y_i, as far as they are not zero.
+        let (both, one) = ([y0, y1], [y0]);
+        let y = match used {
+            [_, _, true, true] => &both[..],
+            [_, _, true, false] => &both[..1],
+            [_, _, false, _] => &both[1..],
+        };
+        let terms: [Term<'_>; 2] = [(x0, y), (x1, &one)];
+        match multiplies(used) {
+            [true, true] => A::grid_products(out, points, self.rows(), &terms),
+            [true, false] => A::grid_products(out, points, self.rows(), &terms[..1]),
+            [false, true] => A::grid_products(out, points, self.rows(), &terms[1..]),
+            [false, false] => {
+                let rows = before + points.len();
+                let octets = out.chunks_exact_mut((rows * OCTET).max(1));
+                octets.for_each(|out| out[before * OCTET..].fill(0));
+            }
+        }
     }
 
     /// Elements of the extension that the table becomes.
@@ -223,20 +316,31 @@ impl<'a> Table<'a> {
         let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
         let mut copy = Words::zeroed(self.block());
         for columns in self.blocks() {
-            let rows = columns.start * self.rows()..columns.end * self.rows();
-            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            let words = (start + columns.start * A::LANES) * A::WIDTH;
-            let words = words..words + columns.len() * A::LANES * A::WIDTH;
-            let Claim { x, y, .. } = claim;
-            for (component, x) in [&mut x.first, &mut x.second].into_iter().enumerate() {
-                let rows = self.words(&mut copy, rows.clone(), |f| f.x[component]);
-                A::combine(&mut x[words.clone()], rows, &scaled);
-                A::mul_challenges(&mut x[words.clone()], challenges);
-            }
-            for (component, y) in [&mut y.first, &mut y.second].into_iter().enumerate() {
-                let rows = self.words(&mut copy, rows.clone(), |f| f.y[component]);
-                A::combine(&mut y[words.clone()], rows, &weights);
+            let octets = columns.start / OCTET..columns.end / OCTET;
+            for vector in 0..4 {
+                for run in self.runs(octets.clone(), |used| used[vector]) {
+                    if !self.used[run.start][vector] {
+                        continue;
+                    }
+                    let elements = run.start * OCTET * A::LANES..run.end * OCTET * A::LANES;
+                    let words = (start + elements.start) * A::WIDTH;
+                    let words = words..words + elements.len() * A::WIDTH;
+                    let octet = self.rows() * OCTET;
+                    let rows = run.start * octet..run.end * octet;
+                    let rows = self.words(&mut copy, rows, |f| [f.x, f.y].as_flattened()[vector]);
+                    claim.will_use::<A>(vector, &words);
+                    let to = &mut claim.vector(vector)[words];
+                    A::combine(to, rows, if vector < 2 { &scaled } else { &weights });
+                    if vector < 2 {
+                        A::mul_challenges(to, &challenges[elements]);
+                    }
+                }
             }
         }
     }
+}
+
+/// Which of `x_i (y_i + y_{i+1})` and `x_{i+1} y_i` can differ from zero.
+fn multiplies([x0, x1, y0, y1]: &Used) -> [bool; 2] {
+    [*x0 && (*y0 || *y1), *x1 && *y0]
 }

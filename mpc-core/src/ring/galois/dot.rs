@@ -1,9 +1,10 @@
 //! Inner products of vectors over the Galois ring.
 
-use super::super::lanes::{Aligned, LANES, ZERO, octets, octets_mut, vectorised, wipe};
+use super::super::lanes::{LANES, Octet, octets, octets_mut, vectorised};
+use super::super::scratch::Scratch;
 use super::super::simd::Level;
 use super::GaloisRing;
-use super::karatsuba::MAX_VALUES;
+use super::karatsuba::{MAX_VALUES, halves};
 use crate::share::Words;
 
 /// An inner product that grows; put together and reduced at the end.
@@ -25,7 +26,9 @@ impl<const D: usize> Dot<D> {
     /// If the lengths differ or are not those of whole octets.
     pub fn add(&mut self, x: &[u64], y: &[u64]) {
         assert!(x.len() == y.len() && x.len().is_multiple_of(LANES * D), "vectors of equal length");
-        add_products::<D>(Level::best(), &mut self.sums, x, y);
+        let mut scratch = Scratch::take();
+        let values = scratch.octets::<{ 2 * MAX_VALUES }>();
+        add_products::<D>(Level::best(), &mut self.sums, x, y, values);
     }
 
     /// The inner product.
@@ -38,16 +41,16 @@ impl<const D: usize> Dot<D> {
 }
 
 vectorised! {
-    fn add_products<const D: usize>(simd, sums: &mut [u64], x: &[u64], y: &[u64]) {
+    fn add_products<const D: usize>(
+        simd, sums: &mut [u64], x: &[u64], y: &[u64], values: &mut [Octet; 2 * MAX_VALUES],
+    ) {
         let sums = octets_mut(sums);
-        let mut values = Aligned([[ZERO; MAX_VALUES]; 2]);
-        let [x_values, y_values] = &mut values.0;
+        let [x_values, y_values] = halves(values);
         for (x, y) in octets(x).chunks_exact(D).zip(octets(y).chunks_exact(D)) {
             GaloisRing::<D>::evaluate(simd, x_values, x);
             GaloisRing::<D>::evaluate(simd, y_values, y);
             GaloisRing::<D>::multiply::<_, true>(simd, sums, x_values, y_values);
         }
-        wipe(values.0.as_flattened_mut());
     }
 }
 

@@ -14,6 +14,13 @@ pub(super) const MAX_SUMS: usize = 27 * 12;
 /// Octets of the values of a factor, at most.
 pub(super) const MAX_VALUES: usize = 27 * 6;
 
+/// Room for the values of two factors.
+#[inline(always)]
+pub(super) fn halves(values: &mut [Octet; 2 * MAX_VALUES]) -> [&mut [Octet; MAX_VALUES]; 2] {
+    let (left, right) = values.as_mut_slice().split_at_mut(MAX_VALUES);
+    [left, right].map(|half| half.first_chunk_mut().expect("one half"))
+}
+
 impl<const D: usize> GaloisRing<D> {
     /// How many times a polynomial is cut in halves.
     const LEVELS: usize = match D {

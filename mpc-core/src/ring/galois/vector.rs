@@ -1,11 +1,14 @@
 //! Vectors over the Galois ring: folds, combinations, challenges element by element.
 
-use super::super::lanes::{
-    Aligned, LANES, Octet, Simd, ZERO, octets, octets_mut, vectorised, wipe,
-};
+use super::super::lanes::{LANES, Octet, Simd, ZERO, octets, octets_mut, vectorised};
+use super::super::scratch::Scratch;
 use super::super::simd::Level;
-use super::karatsuba::{MAX_SUMS, MAX_VALUES};
+use super::karatsuba::{MAX_SUMS, MAX_VALUES, halves};
 use super::{GaloisRing, MAX_PRODUCT};
+
+/// Values of factors, sums of their products, and eight challenges as elements.
+type MulScratch<'a> =
+    (&'a mut [Octet; 2 * MAX_VALUES], &'a mut [Octet; MAX_SUMS], &'a mut [Octet; MAX_PRODUCT]);
 
 /// Coefficients of a product that are computed together: one vector register each.
 const TILE: usize = 8;
@@ -18,7 +21,8 @@ impl<const D: usize> GaloisRing<D> {
     /// If the lengths differ or are not those of whole octets.
     pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
         assert!(low.len() == high.len() && low.len().is_multiple_of(LANES * D), "equal halves");
-        fold::<D>(Level::best(), low, high, r & Self::CHALLENGE_MASK);
+        let mut scratch = Scratch::take();
+        fold::<D>(Level::best(), low, high, r & Self::CHALLENGE_MASK, scratch.octets());
     }
 
     /// Multiplies each element of `x` by a challenge of its own.
@@ -28,7 +32,9 @@ impl<const D: usize> GaloisRing<D> {
     pub fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
         assert!(x.len() == challenges.len() * D, "one challenge an element");
         assert!(challenges.len().is_multiple_of(LANES), "whole octets");
-        mul_challenges::<D>(Level::best(), x, challenges);
+        let [mut values, mut sums, mut embedded] = [(); 3].map(|()| Scratch::take());
+        let scratch = (values.octets(), sums.octets(), embedded.octets());
+        mul_challenges::<D>(Level::best(), x, challenges, scratch);
     }
 
     /// Overwrites `out` with the linear combination of rows of words: an element a column,
@@ -82,7 +88,9 @@ impl<const D: usize> GaloisRing<D> {
 }
 
 vectorised! {
-    fn fold<const D: usize>(simd, low: &mut [u64], high: &[u64], r: u64) {
+    fn fold<const D: usize>(
+        simd, low: &mut [u64], high: &[u64], r: u64, buffers: &mut [Octet; 2 * MAX_PRODUCT],
+    ) {
         // Challenges are public, so to branch on them is safe.
         let mut shifts = [0; 64];
         let mut count = 0;
@@ -90,8 +98,9 @@ vectorised! {
             shifts[count] = shift;
             count += 1;
         }
-        let mut buffers = Aligned([[ZERO; MAX_PRODUCT]; 2]);
-        let [padded, product] = &mut buffers.0;
+        let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
+        padded[..TILE - 1].fill(ZERO);
+        padded[TILE - 1 + D..].fill(ZERO);
         let (low, high) = (octets_mut(low).chunks_exact_mut(D), octets(high).chunks_exact(D));
         for (low, high) in low.zip(high) {
             for ((padded, low), high) in padded[TILE - 1..].iter_mut().zip(&*low).zip(high) {
@@ -102,30 +111,27 @@ vectorised! {
                 simd.store(low, simd.add(simd.load(low), simd.load(product)));
             }
         }
-        wipe(buffers.0.as_flattened_mut());
     }
 }
 
 vectorised! {
-    fn mul_challenges<const D: usize>(simd, x: &mut [u64], challenges: &[u64]) {
-        let mut values = Aligned([[ZERO; MAX_VALUES]; 2]);
-        let mut sums = Aligned([ZERO; MAX_SUMS]);
-        let mut embedded = Aligned([ZERO; MAX_PRODUCT]);
-        let [x_values, c_values] = &mut values.0;
+    fn mul_challenges<const D: usize>(
+        simd, x: &mut [u64], challenges: &[u64], scratch: MulScratch<'_>,
+    ) {
+        let (values, sums, embedded) = scratch;
+        let [x_values, c_values] = halves(values);
         for (x, challenges) in octets_mut(x).chunks_exact_mut(D).zip(octets(challenges)) {
-            for (j, embedded) in embedded.0[..D].iter_mut().enumerate() {
+            for (j, embedded) in embedded[..D].iter_mut().enumerate() {
                 *embedded = challenges.map(|challenge| challenge >> j & 1);
             }
             GaloisRing::<D>::evaluate(simd, x_values, x);
-            GaloisRing::<D>::evaluate(simd, c_values, &embedded.0);
-            GaloisRing::<D>::multiply::<_, false>(simd, &mut sums.0, x_values, c_values);
-            GaloisRing::<D>::assemble(simd, &mut sums.0);
-            for (x, product) in x.iter_mut().zip(&sums.0) {
+            GaloisRing::<D>::evaluate(simd, c_values, embedded);
+            GaloisRing::<D>::multiply::<_, false>(simd, sums, x_values, c_values);
+            GaloisRing::<D>::assemble(simd, sums);
+            for (x, product) in x.iter_mut().zip(&*sums) {
                 simd.store(x, simd.load(product));
             }
         }
-        wipe(values.0.as_flattened_mut());
-        wipe(&mut sums.0);
     }
 }
 

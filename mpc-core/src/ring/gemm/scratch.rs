@@ -1,36 +1,8 @@
 //! Working memory of the matrix products, kept by each thread between calls.
 
+pub(super) use crate::ring::scratch::Buffer;
+use crate::ring::scratch::lend;
 use std::cell::RefCell;
-use std::thread::LocalKey;
-use zeroize::Zeroize;
-
-/// Words of a cache line, to which packed operands are aligned.
-const LINE_WORDS: usize = 8;
-
-/// A buffer that grows to what was ever asked of it. It holds copies of shares,
-/// so it is wiped when its thread ends.
-#[derive(Default)]
-pub(super) struct Buffer {
-    words: Vec<u64>,
-}
-
-impl Buffer {
-    /// `len` words from a cache line boundary on, with arbitrary content.
-    pub(super) fn take(&mut self, len: usize) -> &mut [u64] {
-        if self.words.len() < len + LINE_WORDS {
-            self.words.zeroize();
-            self.words = vec![0; len + LINE_WORDS];
-        }
-        let start = self.words.as_ptr().align_offset(LINE_WORDS * size_of::<u64>());
-        &mut self.words[start..start + len]
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        self.words.zeroize();
-    }
-}
 
 /// Operands as a kernel wants them.
 #[derive(Default)]
@@ -63,12 +35,4 @@ pub(super) fn with_scratch(work: impl FnOnce(&mut Scratch)) {
 /// components of an operand.
 pub(super) fn with_sum(work: impl FnOnce(&mut Buffer)) {
     lend(&SUM, work);
-}
-
-/// Lends a thread's value. It is taken out meanwhile: should the thread come by
-/// again before it is back, it has a new one.
-fn lend<T: Default>(kept: &'static LocalKey<RefCell<T>>, work: impl FnOnce(&mut T)) {
-    let mut value = kept.take();
-    work(&mut value);
-    kept.set(value);
 }
