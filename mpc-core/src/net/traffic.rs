@@ -29,8 +29,9 @@ impl Sub for Traffic {
             messages: self.messages - earlier.messages,
             payload_bytes: self.payload_bytes - earlier.payload_bytes,
             bytes_sent: self.bytes_sent - earlier.bytes_sent,
-            bytes_received: self.bytes_received - earlier.bytes_received,
-            waiting: self.waiting - earlier.waiting,
+            // Sockets are read ahead, so this count can go back over links that are imitated.
+            bytes_received: self.bytes_received.saturating_sub(earlier.bytes_received),
+            waiting: self.waiting.saturating_sub(earlier.waiting),
         }
     }
 }
