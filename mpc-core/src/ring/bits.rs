@@ -70,6 +70,12 @@ fn slice(level: Level, values: &[u64], k: usize, planes: &mut [u64]) {
         }
         return;
     }
+    if let 1..=64 = values.len() {
+        let mut block = [0; 64];
+        block[..values.len()].copy_from_slice(values);
+        transpose(level, &mut block);
+        return planes.copy_from_slice(&block[..k]);
+    }
     let mut blocks = [[0; 64]; 8];
     for (w, values) in (0..).step_by(8).zip(values.chunks(BATCH)) {
         let full = values.len().div_ceil(64);
