@@ -85,7 +85,7 @@ vectorised! {
     fn add_chosen<const KIND: usize>(
         simd,
         sums: [&mut [u64]; 2],
-        tables: &mut [Octet; 2 * TABLES << GROUP],
+        tables: &mut [Octet; (2 * TABLES) << GROUP],
         rows: &[Octet; 2 * ROWS],
         lookups: &[[u8; TABLES]; 64],
     ) {

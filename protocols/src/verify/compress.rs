@@ -69,8 +69,12 @@ impl Claim {
 
     /// The first or second component of `x` or, from two on, of `y`.
     pub fn vector(&mut self, number: usize) -> &mut Words {
-        let vector = if number < 2 { &mut self.x } else { &mut self.y };
-        if number % 2 == 0 { &mut vector.first } else { &mut vector.second }
+        match number {
+            0 => &mut self.x.first,
+            1 => &mut self.x.second,
+            2 => &mut self.y.first,
+            _ => &mut self.y.second,
+        }
     }
 
     /// Notes that these words of a vector can differ from zero.
