@@ -74,7 +74,7 @@ pub struct Statistics<T> {
 /// `rows x image` to the same. A channel has a number in each row and pixel.
 ///
 /// # Scales
-/// The input is brought to [`INPUT_SCALE`], the output is exact at [`OUTPUT_SCALE`]. The tensors of the layer
+/// The input is brought to `INPUT_SCALE`, the output is exact at `OUTPUT_SCALE`. The tensors of the layer
 /// can have any scale; at those that training gives them they are taken as they are.
 #[derive(Clone, Debug)]
 pub struct BatchNorm<T> {
