@@ -4,6 +4,7 @@ mod pairs;
 
 pub use pairs::{Pair, Role};
 
+use crate::layers::MAX_NORMALISED;
 use crate::loss::Loss;
 use crate::order::kept_back;
 use crate::seed::Seed;
@@ -101,6 +102,15 @@ pub enum LayerShape {
     Tanh,
 }
 
+/// What the layers make of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Most numbers in one tensor.
+    pub numbers: u128,
+    /// Most products of numbers in one layer, forwards.
+    pub products: u128,
+}
+
 /// A network and its training, with every size known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blueprint {
@@ -149,6 +159,17 @@ impl Blueprint {
             return Err(SpecError::data("model.layers", reason));
         }
         let blueprint = Blueprint { spec, data, layers, kept_back: Vec::new() };
+        for (index, layer) in blueprint.layers.iter().enumerate() {
+            if let LayerShape::BatchNorm { image, .. } = layer
+                && blueprint.batch().saturating_mul(image.height * image.width) > MAX_NORMALISED
+            {
+                let reason = format!(
+                    "a batch has more than {MAX_NORMALISED} numbers a channel, too many for their \
+                     variance: make training.batch smaller"
+                );
+                return Err(SpecError::data(layer_key(index), reason));
+            }
+        }
         if let Some(validation) = &blueprint.spec.validation {
             if validation.metrics.contains(&Metric::Auc)
                 && blueprint.data.target != Target::Classes(2)
@@ -244,6 +265,18 @@ impl Blueprint {
         self.spec.training.batch.min(self.training_rows())
     }
 
+    /// What the layers make of a full batch.
+    pub fn load(&self) -> Load {
+        let mut load = Load { numbers: self.data.columns.len() as u128, products: 0 };
+        for layer in &self.layers {
+            let (numbers, products) = layer.load();
+            load.numbers = load.numbers.max(numbers);
+            load.products = load.products.max(products);
+        }
+        let batch = self.batch() as u128;
+        Load { numbers: batch * load.numbers, products: batch * load.products }
+    }
+
     /// Batches of an epoch.
     pub fn batches(&self) -> usize {
         self.training_rows().div_ceil(self.batch())
@@ -260,6 +293,26 @@ impl LayerShape {
                 Some(windows.output(windows.input.channels).len())
             }
             _ => None,
+        }
+    }
+
+    /// Most numbers that it makes of a row, and how many products of numbers that takes.
+    fn load(&self) -> (u128, u128) {
+        let of_windows = |windows: &Windows| {
+            let [height, width] = windows.places().unwrap_or_default();
+            [height, width, windows.len()].into_iter().map(|n| n as u128).product::<u128>()
+        };
+        let width = self.width().unwrap_or_default() as u128;
+        match self {
+            LayerShape::Dense { inputs, outputs } => (width, (*inputs as u128) * *outputs as u128),
+            LayerShape::Conv { windows, filters } => {
+                let numbers = of_windows(windows);
+                (width.max(numbers), numbers * *filters as u128)
+            }
+            LayerShape::MaxPool(windows) | LayerShape::AvgPool(windows) => {
+                (width.max(of_windows(windows)), 0)
+            }
+            _ => (width, 0),
         }
     }
 

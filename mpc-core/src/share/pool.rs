@@ -60,18 +60,25 @@ thread_local! {
 
 /// While it lives, buffers of secret words that this thread drops are kept as they are for
 /// its next ones; when it is dropped, they are wiped.
-pub struct Reuse(PhantomData<*const ()>);
+pub struct Reuse {
+    /// Whether another one was there already, which goes on.
+    nested: bool,
+    this_thread: PhantomData<*const ()>,
+}
 
 impl Reuse {
     /// Begins to keep buffers unwiped.
     pub fn begin() -> Reuse {
-        POOL.with_borrow_mut(|pool| pool.unwiped = true);
-        Reuse(PhantomData)
+        let nested = POOL.with_borrow_mut(|pool| std::mem::replace(&mut pool.unwiped, true));
+        Reuse { nested, this_thread: PhantomData }
     }
 }
 
 impl Drop for Reuse {
     fn drop(&mut self) {
+        if self.nested {
+            return;
+        }
         // At the end of a thread the pool may be gone, wiped.
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
@@ -172,6 +179,9 @@ mod tests {
         assert_eq!((zeros.words[..600].iter().max(), zeros.words[600]), (Some(&0), 7));
         assert_eq!(zeros.written, 1000, "so it is wiped as far as it was written");
         keep(zeros);
+        drop(Reuse::begin());
+        keep(used(1000));
+        assert_eq!(kept(), 7, "the outer one goes on");
         drop(reuse);
         assert!(POOL.with_borrow(|pool| pool.buffers[1].iter().all(|b| b.words == [0; 1024])));
     }

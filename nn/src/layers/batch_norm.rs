@@ -41,6 +41,9 @@ const FACTOR_SCALE: u32 = 20;
 const OUTPUT_SCALE: u32 = INPUT_SCALE + FACTOR_SCALE;
 /// Fractional bits of a variance.
 const VARIANCE_SCALE: u32 = 25;
+/// Most numbers of which a mean and a variance are taken: each counts at least one unit of that
+/// scale.
+pub(crate) const MAX_NORMALISED: usize = 1 << VARIANCE_SCALE;
 /// By `2^-ROOT_BITS` a variance is brought below 4.
 const ROOT_BITS: u32 = 16;
 /// Fractional bits of the running mean.

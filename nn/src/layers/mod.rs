@@ -25,6 +25,7 @@ mod sigmoid;
 mod tanh;
 
 pub use avg_pool::AvgPool;
+pub(crate) use batch_norm::MAX_NORMALISED;
 pub use batch_norm::{BatchNorm, Statistics};
 pub use conv::Conv;
 pub use dense::Dense;

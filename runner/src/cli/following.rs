@@ -3,7 +3,7 @@
 use super::participant::{Participation, block_on};
 use crate::control::{Refusal, Request};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
-use crate::session::{self, TrainEvent, TrainReport};
+use crate::session::{self, TrainError, TrainEvent, TrainReport};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -24,20 +24,28 @@ pub fn follow(
     let given_up = Instant::now() + SUBMISSION_PATIENCE;
     block_on(async {
         let following = async {
+            let stop = interrupted();
+            tokio::pin!(stop);
             loop {
                 let ended = session::follow(
                     &participation.consortium,
                     &participation.identity,
                     participation.patience,
                     &request()?,
-                    interrupted(),
+                    &mut stop,
                     &mut on_event,
                 )
                 .await;
                 match ended {
                     Err(e) if e.is_incomplete() && Instant::now() < given_up => {
                         on_event(TrainEvent::Incomplete { reason: e.to_string() });
-                        sleep(TRY_AGAIN).await;
+                        tokio::select! {
+                            () = sleep(TRY_AGAIN) => {}
+                            () = &mut stop => {
+                                let step = "waiting for a submission".into();
+                                return Err(TrainError::Cancelled { step }.into());
+                            }
+                        }
                     }
                     ended => return Ok(ended?),
                 }

@@ -27,6 +27,7 @@ pub fn measured_forecast(
     rows: Option<u64>,
     out: Output,
 ) -> Result<Forecast, Failure> {
+    refuse_named_sets(job)?;
     let request = || session::rehearsal(job.to_toml(), schema.to_toml(), rows);
     let bar = out.bar(0, WAITING);
     let report = follow(participation, request, |event| {
@@ -50,6 +51,7 @@ pub fn measured_forecast(
 
 /// What is to be foretold of a job on data sets of so many rows.
 pub fn training(job: &Job, schema: &Schema, sets: Vec<usize>) -> Result<Training, Failure> {
+    refuse_named_sets(job)?;
     let rows = sets.iter().try_fold(0usize, |sum, &rows| sum.checked_add(rows));
     let rows = rows.ok_or_else(|| Failure::new("there are too many rows"))?;
     Ok(Training {
@@ -59,6 +61,15 @@ pub fn training(job: &Job, schema: &Schema, sets: Vec<usize>) -> Result<Training
         check: job.check_inputs(),
         sets,
     })
+}
+
+/// A forecast does not know how many rows the data sets of a validation have.
+fn refuse_named_sets(job: &Job) -> Result<(), Failure> {
+    if job.validation_sets().is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new("a job with validation.sets cannot be forecast")
+        .with_hint("forecast it with validation.fraction instead, or train without a forecast"))
 }
 
 /// The rows of the data sets that all parties rehearsed for, and what each measured.

@@ -115,7 +115,8 @@ impl Agreement {
         let shared = |mine: &Agreement, other: &Agreement| {
             let both = |set: &&DataSetDigest| other.data.iter().any(|other| other.id == set.id);
             let data = mine.data.iter().filter(both).cloned().collect();
-            Agreement { rows: 0, data, ..mine.clone() }
+            // Which triples are needed depends on the rows.
+            Agreement { rows: 0, data, stocks: Vec::new(), ..mine.clone() }
         };
         let (mine, others) = (shared(self, theirs), shared(theirs, self));
         self.data != theirs.data && mine.differences(&others, peer).is_empty()

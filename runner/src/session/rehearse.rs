@@ -27,6 +27,11 @@ const STOP_SECONDS: u64 = 180;
 const MAX_BYTES_SENT: u64 = 4 << 30;
 /// Most numbers that are made up, rows times columns.
 const MAX_NUMBERS: usize = 1 << 23;
+/// Most numbers in a tensor: 128 MiB for each of its components.
+const MAX_TENSOR: u128 = 1 << 24;
+/// Most products of numbers in a layer, seconds of work: only between rounds is it looked at
+/// whether the rehearsal is to end.
+const MAX_PRODUCTS: u128 = 1 << 34;
 
 /// Waits for as long as a rehearsal may take at the very most.
 pub(super) async fn time_is_over() {
@@ -55,6 +60,17 @@ fn of(
 /// # Errors
 /// A fault of kind `BadJob` that says how large it may be.
 pub(super) fn check(job: &Job, blueprint: &Blueprint) -> std::result::Result<(), SessionFault> {
+    let load = blueprint.load();
+    if load.numbers > MAX_TENSOR || load.products > MAX_PRODUCTS {
+        return Err(SessionFault::bad_job(format!(
+            "a batch of {} rows is too large to be rehearsed: a layer makes {} numbers of it and \
+             takes {} products, and {MAX_TENSOR} and {MAX_PRODUCTS} may be; a forecast without \
+             --measured has no such limit",
+            blueprint.batch(),
+            load.numbers,
+            load.products,
+        )));
+    }
     match of(job, blueprint, vec![blueprint.data().rows])?.numbers() {
         0..=MAX_NUMBERS => Ok(()),
         numbers => Err(SessionFault::bad_job(format!(
