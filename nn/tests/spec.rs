@@ -298,3 +298,18 @@ fn images_that_do_not_fit_are_refused() {
     refused("kernel = 5 }", "kernel = 5, padding = 1 }", "a convolution with padding cannot take");
     refused("conv = 20, kernel = 5", "conv = 60000, kernel = 1", "numbers of an image: at most");
 }
+
+#[test]
+fn what_a_batch_takes_is_known_before_it_is_computed() {
+    let blueprint = |layers: &str, batch: &str, rows, columns| {
+        let text = SHORT.replace("[{ dense = \"outputs\" }]", layers);
+        let spec = Spec::from_toml(&text.replace("batch = 1\n", batch)).unwrap();
+        Blueprint::new(spec, data(rows, columns, Target::Classes(2)))
+    };
+    let layers = r#"[{ dense = 300 }, "relu", { dense = "outputs" }]"#;
+    let load = blueprint(layers, "batch = 50\n", 70, 10).unwrap().load();
+    assert_eq!((load.numbers, load.products), (50 * 300, 50 * 3000));
+    let layers = r#"[{ dense = 65536 }, "relu", { dense = "outputs" }]"#;
+    let load = blueprint(layers, "batch = 1048576\n", 1 << 21, 1).unwrap().load();
+    assert_eq!(load.numbers, 1 << 36);
+}
