@@ -61,10 +61,13 @@ fn parameters_that_do_not_fit_are_refused() {
         |parameters| Model::new(&LAYERS, Loss::MeanSquared, parameters).unwrap_err().to_string();
     assert_eq!(refused(parameters()[..1].to_vec()), "weights of layer 3 are missing");
     let more = [parameters(), parameters()].concat();
-    assert_eq!(refused(more), "weights for 4 layers, but the network has 2 that take some");
+    assert_eq!(refused(more), "4 pairs of weights and biases, but the network has 2");
     let mut narrow = parameters();
     narrow[1].weights = array![[1.0]];
-    assert!(refused(narrow).starts_with("layer 3 needs 1 x 2 weights and a bias of 1, not (1, 1)"));
+    assert!(
+        refused(narrow)
+            .starts_with("layer 3 needs tensors of 1 x 2 and 1 x 1, not 1 x 1 and 1 x 1")
+    );
     let mut bias = parameters();
     bias[0].bias = array![[1.0], [1.0]];
     assert!(refused(bias).starts_with("layer 1 needs"));
