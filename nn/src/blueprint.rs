@@ -102,6 +102,11 @@ pub enum LayerShape {
     Tanh,
 }
 
+/// Most rows that are judged at a time.
+const MAX_JUDGED_ROWS: usize = 1024;
+/// Most numbers in a tensor that is made of these, where a row does not have more.
+const MAX_JUDGED_NUMBERS: u128 = 1 << 23;
+
 /// What the layers make of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -265,16 +270,31 @@ impl Blueprint {
         self.spec.training.batch.min(self.training_rows())
     }
 
-    /// What the layers make of a full batch.
+    /// Rows that are kept back whose outputs are computed, and verified, at a time: as many as
+    /// bound the memory.
+    pub fn judged_at_a_time(&self) -> usize {
+        let of_row = self.load_of(1).numbers.max(1);
+        ((MAX_JUDGED_NUMBERS / of_row) as usize).clamp(1, MAX_JUDGED_ROWS)
+    }
+
+    /// What the layers make of a full batch, or of the rows that are judged at a time.
     pub fn load(&self) -> Load {
+        let judged = match self.validation() {
+            Some(_) => self.judged_at_a_time().min(self.validation_rows()),
+            None => 0,
+        };
+        self.load_of(self.batch().max(judged))
+    }
+
+    fn load_of(&self, rows: usize) -> Load {
         let mut load = Load { numbers: self.data.columns.len() as u128, products: 0 };
         for layer in &self.layers {
             let (numbers, products) = layer.load();
             load.numbers = load.numbers.max(numbers);
             load.products = load.products.max(products);
         }
-        let batch = self.batch() as u128;
-        Load { numbers: batch * load.numbers, products: batch * load.products }
+        let rows = rows as u128;
+        Load { numbers: rows * load.numbers, products: rows * load.products }
     }
 
     /// Batches of an epoch.

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::scaling::{FeatureMap, scale_features};
 use crate::seed::Seed;
 use crate::spec::{EarlyStopping, Metric};
-use crate::validation::{Figure, judge};
+use crate::validation::{self, Figure};
 use mpc_core::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -234,8 +234,33 @@ impl<'a, E: Engine> Trainer<'a, E> {
             return Ok(Vec::new());
         }
         let stage = self.engine.step(&format!("epoch-{}", epoch + 1)).step("validation");
-        let data = (&self.features, &self.labels);
-        judge(&stage, &self.network, data, &self.rows[1], metrics).await
+        let rows = &self.rows[1];
+        let scores = self.scores(&stage, rows).await?;
+        self.figures(&stage, scores, rows, metrics).await
+    }
+
+    /// What [`Trainer::figures`] of the network as it is on the given rows are made of.
+    ///
+    /// # Errors
+    /// Those of [`validation::scores`].
+    pub async fn scores(&self, stage: &E, rows: &[usize]) -> Result<E::Tensor> {
+        let at_a_time = self.blueprint.judged_at_a_time();
+        validation::scores(stage, &self.network, &self.features, rows, at_a_time).await
+    }
+
+    /// Reveals figures of the network on the given rows, from its scores for these.
+    ///
+    /// # Errors
+    /// Those of [`validation::figures`].
+    pub async fn figures(
+        &self,
+        stage: &E,
+        scores: E::Tensor,
+        rows: &[usize],
+        metrics: &BTreeSet<Metric>,
+    ) -> Result<Vec<Figure>> {
+        let labels = stage.select_rows(&self.labels, rows)?;
+        validation::figures(stage, self.network.loss(), scores, labels, metrics).await
     }
 
     /// Folds the scaling of the features into the model.

@@ -19,8 +19,6 @@ const SCORE_SCALE: u32 = 16;
 const NUMBER_SCALE: u32 = 20;
 /// Fractional bits of the inverse of a count, and of ratios.
 const INVERSE_SCALE: u32 = 30;
-/// Rows that are computed, and verified, at a time.
-const ROWS_AT_A_TIME: usize = 1024;
 /// Most rows whose pairs are compared for an AUC.
 pub const MAX_AUC_ROWS: usize = 1 << 15;
 
@@ -44,23 +42,21 @@ struct Judged<'a, E: Engine> {
     rows: usize,
 }
 
-/// Computes and reveals figures of a network on the given rows.
-///
-/// # Security
-/// Reveals the figures, through [`Engine::reveal`], and nothing else.
+/// What figures are made of: exact outputs of a network for the given rows, so many of which are
+/// computed, and verified, at a time.
 ///
 /// # Errors
-/// `Error::Misuse` for an AUC of too many rows, and those of the engine.
-pub async fn judge<E: Engine>(
+/// `Error::Misuse` where there are no rows, and those of the engine.
+pub async fn scores<E: Engine>(
     engine: &E,
     network: &Network<E::Tensor>,
-    (features, labels): (&E::Tensor, &E::Tensor),
+    features: &E::Tensor,
     rows: &[usize],
-    metrics: &BTreeSet<Metric>,
-) -> Result<Vec<Figure>> {
+    at_a_time: usize,
+) -> Result<E::Tensor> {
     let mut outputs: Option<E::Tensor> = None;
-    for (index, chunk) in rows.chunks(ROWS_AT_A_TIME).enumerate() {
-        let stage = engine.step(&format!("rows-{}", index * ROWS_AT_A_TIME));
+    for (index, chunk) in rows.chunks(at_a_time).enumerate() {
+        let stage = engine.step(&format!("rows-{}", index * at_a_time));
         let part = network.outputs(&stage, engine.select_rows(features, chunk)?).await?;
         let scale = network.loss().score_scale();
         let part = stage.step("round").align(part, scale).await?;
@@ -73,12 +69,28 @@ pub async fn judge<E: Engine>(
             }
         };
         let all = outputs.insert(all);
-        engine.set_rows(all, index * ROWS_AT_A_TIME, &part)?;
+        engine.set_rows(all, index * at_a_time, &part)?;
     }
-    let outputs = outputs.ok_or_else(|| Error::Misuse("no rows to judge by".into()))?;
-    let labels = engine.select_rows(labels, rows)?;
-    let judged = Judged { engine, loss: network.loss(), outputs, labels, rows: rows.len() };
-    judged.figures(metrics).await
+    outputs.ok_or_else(|| Error::Misuse("no rows to judge by".into()))
+}
+
+/// Computes and reveals figures of a network with this loss from its [`scores`] for some rows
+/// and their labels.
+///
+/// # Security
+/// Reveals the figures, through [`Engine::reveal`], and nothing else.
+///
+/// # Errors
+/// `Error::Misuse` for an AUC of too many rows, and those of the engine.
+pub async fn figures<E: Engine>(
+    engine: &E,
+    loss: Loss,
+    scores: E::Tensor,
+    labels: E::Tensor,
+    metrics: &BTreeSet<Metric>,
+) -> Result<Vec<Figure>> {
+    let [rows, _] = engine.shape(&scores);
+    Judged { engine, loss, outputs: scores, labels, rows }.figures(metrics).await
 }
 
 impl Loss {

@@ -313,3 +313,20 @@ fn what_a_batch_takes_is_known_before_it_is_computed() {
     let load = blueprint(layers, "batch = 1048576\n", 1 << 21, 1).unwrap().load();
     assert_eq!(load.numbers, 1 << 36);
 }
+
+#[test]
+fn as_many_rows_are_judged_at_a_time_as_bound_the_memory() {
+    let blueprint = |width: usize| {
+        let layers = format!("[{{ dense = {width} }}, \"relu\", {{ dense = \"outputs\" }}]");
+        let text = SHORT.replace("[{ dense = \"outputs\" }]", &layers);
+        let text = format!("{text}\n[validation]\nfraction = 0.5\nmetrics = [\"accuracy\"]");
+        let spec = Spec::from_toml(&text).unwrap();
+        Blueprint::new(spec, data(5000, 10, Target::Classes(2))).unwrap()
+    };
+    for (width, rows) in [(10, 1024), (1 << 13, 1024), (1 << 16, 128)] {
+        let blueprint = blueprint(width);
+        assert_eq!(blueprint.judged_at_a_time(), rows);
+        // More than the batch of one row.
+        assert_eq!(blueprint.load().numbers, (rows * width.max(10)) as u128);
+    }
+}

@@ -16,7 +16,7 @@ use mpc_core::security::Security;
 use mpc_core::share::{Arith, Words};
 
 /// Pairs that are compared in one go: it bounds the memory and the length of messages.
-const BLOCK: usize = 1 << 17;
+pub const PAIRS_AT_A_TIME: usize = 1 << 17;
 
 /// The number of pairs of a row of label 1 and one of label 0 in which the first has the higher
 /// score; of equal scores the row that comes first counts as the higher. `1 x 1`.
@@ -58,7 +58,7 @@ pub async fn concordance<S: Security>(
     // Step 2: sum of c (y_j - y_i), block by block.
     let mut pairs = (0..rows).flat_map(|i| (i + 1..rows).map(move |j| (i, j)));
     for block in 0.. {
-        let (left, right): (Vec<usize>, Vec<usize>) = pairs.by_ref().take(BLOCK).unzip();
+        let (left, right): (Vec<usize>, Vec<usize>) = pairs.by_ref().take(PAIRS_AT_A_TIME).unzip();
         if left.is_empty() {
             break;
         }

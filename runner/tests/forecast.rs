@@ -1,4 +1,5 @@
-//! A forecast is what comes: for three networks over three kinds of links, the last one in both modes.
+//! A forecast is what comes: for three networks over three kinds of links, and for trainings that
+//! are judged by kept rows, in both modes.
 //!
 //! Simulated clocks on which computation is free make the outcome the same in every run.
 
@@ -25,7 +26,6 @@ use std::time::Duration;
 
 /// Rows of two data sets.
 const SETS: [usize; 2] = [90, 50];
-const ROWS: usize = SETS[0] + SETS[1];
 
 /// A network as jobs name it, and what its columns are.
 struct Case {
@@ -33,6 +33,10 @@ struct Case {
     model: &'static str,
     columns: fn() -> Vec<Column>,
     classes: usize,
+    /// A section of the job, or nothing.
+    validation: &'static str,
+    /// Rows of two data sets; one that is judged by is the second.
+    sets: [usize; 2],
 }
 
 const CASES: [Case; 3] = [
@@ -44,6 +48,8 @@ const CASES: [Case; 3] = [
         "#,
         columns: || [vec![Column::Bounded; 4], vec![Column::Indicator; 2]].concat(),
         classes: 3,
+        validation: "",
+        sets: SETS,
     },
     Case {
         name: "a logistic regression",
@@ -53,6 +59,8 @@ const CASES: [Case; 3] = [
         "#,
         columns: || vec![Column::Bounded; 30],
         classes: 2,
+        validation: "",
+        sets: SETS,
     },
     Case {
         name: "a convolution",
@@ -63,28 +71,86 @@ const CASES: [Case; 3] = [
         "#,
         columns: || vec![Column::Bounded; 36],
         classes: 4,
+        validation: "",
+        sets: SETS,
+    },
+];
+
+/// The first two of them, judged by kept rows.
+const JUDGED: [Case; 4] = [
+    Case {
+        name: "a fraction",
+        validation: r#"
+            [validation]
+            fraction = 0.3
+            metrics = ["loss", "accuracy", "confusion", "f1"]
+            each_epoch = ["loss", "accuracy"]
+        "#,
+        ..CASES[0]
+    },
+    Case {
+        name: "a data set, at the end",
+        validation: r#"
+            [validation]
+            sets = ["00112233445566778899aabbccddeeff"]
+            metrics = ["auc", "precision"]
+        "#,
+        ..CASES[1]
+    },
+    Case {
+        name: "more rows than are compared pair by pair in a rehearsal",
+        validation: r#"
+            [validation]
+            sets = ["00112233445566778899aabbccddeeff"]
+            metrics = ["auc", "accuracy"]
+            each_epoch = ["auc"]
+        "#,
+        sets: [90, 1100],
+        ..CASES[1]
+    },
+    Case {
+        name: "more rows than figures are made of in a rehearsal",
+        validation: r#"
+            [validation]
+            sets = ["00112233445566778899aabbccddeeff"]
+            metrics = ["loss", "accuracy"]
+            each_epoch = ["accuracy"]
+        "#,
+        sets: [90, 20_000],
+        ..CASES[1]
     },
 ];
 
 impl Case {
+    fn rows(&self) -> usize {
+        self.sets.iter().sum()
+    }
+
     fn blueprint(&self) -> Blueprint {
         let training = "[training]\nepochs = 2\nbatch = 32\nlearning_rate = 0.1\n\
                         [features]\nscaling = \"unit\"";
-        let spec = Spec::from_toml(&format!("[model]\n{}\n{training}", self.model)).unwrap();
+        let text = format!("[model]\n{}\n{training}\n{}", self.model, self.validation);
+        let spec = Spec::from_toml(&text).unwrap();
+        let by_name = spec.validation.as_ref().is_some_and(|spec| !spec.sets.is_empty());
         let (columns, target) = ((self.columns)(), Target::Classes(self.classes));
-        Blueprint::new(spec, DataShape { rows: ROWS, columns, target }).unwrap()
+        let blueprint = Blueprint::new(spec, DataShape { rows: self.rows(), columns, target });
+        let last = self.sets[0]..self.rows();
+        match by_name {
+            true => blueprint.unwrap().keeping_back(vec![last]).unwrap(),
+            false => blueprint.unwrap(),
+        }
     }
 }
 
 /// What a session does between the agreement on keys and the model.
 async fn session<S: Security>(ctx: Ctx<S>, case: &Case) -> Result<()> {
     let blueprint = case.blueprint();
-    let zeros = |columns, scale| Fixed::new(Arith::zeros([ROWS, columns]), scale);
+    let zeros = |columns, scale| Fixed::new(Arith::zeros([case.rows(), columns]), scale);
     let features = zeros(blueprint.data().columns.len(), DATA_SCALE);
     let data = Dataset { features, labels: zeros(case.classes, 0) };
     let go_on = |_| ControlFlow::Continue(());
     let check = ctx.step("check-inputs");
-    broken_rules(&check, blueprint.data(), &data, &SETS, Scope::Labels, go_on).await?;
+    broken_rules(&check, blueprint.data(), &data, &case.sets, Scope::Labels, go_on).await?;
     train(&Mpc::new(ctx), &blueprint, data, &Seed::from_number(1), &mut ()).await.map(drop)
 }
 
@@ -100,7 +166,7 @@ fn compare<S: Security>(case: &Case, security: job::Security, link: &str) {
         security,
         multiplication: Multiplication::Replicated,
         check: CheckInputs::Labels,
-        sets: SETS.to_vec(),
+        sets: case.sets.to_vec(),
     };
     let forecast = forecast(&training, Some(link), ClockKind::Links, |_, _| {}).unwrap();
     let network = local_network(SessionId([0; 16]), Duration::from_secs(60))
@@ -108,7 +174,11 @@ fn compare<S: Security>(case: &Case, security: job::Security, link: &str) {
     let traffic = run3_on::<S, _, _>(network, 1, |ctx| session(ctx, case))
         .map(|result| result.unwrap().1.traffic);
     let rounds = (traffic[0].rounds + KEY_AGREEMENT_ROUNDS) as f64;
-    assert_eq!(forecast.iterations, 10);
+    let blueprint = case.blueprint();
+    assert_eq!(forecast.iterations, 2 * blueprint.batches() as u64);
+    let evaluations = blueprint.validation().map_or(0, |v| 1 + u64::from(!v.each_epoch.is_empty()));
+    assert_eq!(forecast.evaluations, evaluations);
+    assert_eq!(forecast.seconds_evaluating > 0.0, evaluations > 0);
     assert_close("rounds", forecast.rounds, rounds, 0.01);
     // Parties take turns to help, and whose turn it is at a batch depends on what was before.
     let sent: f64 = traffic.iter().map(|traffic| traffic.bytes_sent as f64).sum();
@@ -127,6 +197,19 @@ fn a_forecast_comes_true_for_three_networks_over_three_links() {
         }
     }
     compare::<Malicious>(&CASES[2], job::Security::Malicious, "wan");
+}
+
+#[test]
+fn a_forecast_with_figures_on_kept_rows_comes_true() {
+    for case in &JUDGED {
+        println!("{}", case.name);
+        compare::<SemiHonest>(case, job::Security::SemiHonest, "wan");
+    }
+    for case in &JUDGED[..3] {
+        println!("{}", case.name);
+        compare::<SemiHonest>(case, job::Security::SemiHonest, "latency=1ms,bandwidth=20mbit");
+        compare::<Malicious>(case, job::Security::Malicious, "wan");
+    }
 }
 
 #[test]
@@ -149,4 +232,27 @@ fn a_job_is_forecast_by_the_command() {
     let rounds = far["rounds"].as_f64().unwrap();
     assert!(seconds(&far) > 0.9 * 0.04 * rounds && seconds(&far) > seconds(&near), "{far}");
     assert_eq!(run(&["forecast", "job.toml", "--rows", "0"]).status.code(), Some(2));
+    assert_eq!(near["evaluations"], 0);
+
+    // Rows of named data sets come on top of the others.
+    let validation = "sets = [\"00112233445566778899aabbccddeeff\"]\nmetrics = [\"accuracy\"]";
+    let judged = format!(
+        "reveal = [\"model\", \"accuracy\"]\n{}\n[validation]\n{validation}",
+        common::job(2)
+    );
+    write("judged.toml", &judged);
+    let refused = |args: &[&str], words: &str| {
+        let output = run(args);
+        let status = output.status;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!status.success() && said.contains(words), "{said}");
+    };
+    refused(&["forecast", "judged.toml", "--rows", "1000"], "--validation-rows");
+    let on_top = ["--rows", "1000", "--validation-rows", "300"];
+    refused(&[&["forecast", "job.toml"], &on_top[..]].concat(), "leave --validation-rows out");
+    let output = run(&[&["forecast", "judged.toml"], &on_top[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let judged: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&judged["evaluations"], &judged["iterations"]), (&1.into(), &near["iterations"]));
+    assert!(judged["rounds"].as_f64() > near["rounds"].as_f64());
 }

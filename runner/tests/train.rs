@@ -52,7 +52,12 @@ fn a_data_set_is_kept_back_by_name() {
         )
     };
     trial.job("job", &validation(&kept.id.to_string()));
-    let trained = trial.ok("analyst", &["train", "job.toml"]);
+    let trained = trial.ok("analyst", &["train", "job.toml", "--rehearse"]);
+    // The parties know how many rows they judge by.
+    let forecast = &trained["forecast"];
+    assert_eq!((&forecast["iterations"], &forecast["evaluations"]), (&6.into(), &1.into()));
+    let [foretold, came] = [forecast, &trained].map(|of| of["rounds"].as_f64().unwrap());
+    assert!((foretold - came).abs() < 0.01 * came, "{foretold} rounds were foretold, {came} came");
     // Two epochs of 60 rows, 20 a batch.
     assert_eq!(trained["iterations"], 6);
     let accuracy = trained["figures"]["accuracy"].as_f64().unwrap();

@@ -4,12 +4,14 @@
 //! made-up rows tell what all take; that is counted, not estimated, and so is the time that
 //! messages of these lengths need on links of the given kind. What goes through all rows
 //! before the first batch, the check and the scaling, is extrapolated from two numbers of
-//! rows. The rehearsal is in this process, and then computation is measured as if every party
+//! rows, and so are figures of more than some rows that are kept back (`judging`). The rehearsal is in this process, and then computation is measured as if every party
 //! had a core of this machine to itself; or it is a session of the real parties over their
 //! real links, and then it is measured there.
 
-use super::clocks::{ClockKind, Sample};
+use super::clocks::ClockKind;
+use super::cost::{Cost, Extent};
 use super::in_process::three_parties;
+use super::judging::Judging;
 pub use super::rehearsal::{MeasuredLinks, Phases, Rehearsal, Rehearsed};
 use super::session::{keys, reports};
 use crate::failure::Failure;
@@ -56,7 +58,13 @@ pub struct Forecast {
     pub seconds_before: f64,
     /// Time of a full batch.
     pub seconds_per_iteration: f64,
-    /// Most memory of a party: the data and what a batch needs.
+    /// How often the network is judged by rows that are kept back.
+    #[serde(default)]
+    pub evaluations: u64,
+    /// Of the time, spent on that.
+    #[serde(default)]
+    pub seconds_evaluating: f64,
+    /// Most memory of a party: the data and what a batch, or judging the network, needs.
     pub peak_bytes: u64,
     /// The links that the time is for.
     pub links: Links,
@@ -83,53 +91,6 @@ impl Training {
             CheckInputs::Labels => rows_at_a_time(shape, Scope::Labels),
             CheckInputs::All => rows_at_a_time(shape, Scope::All),
         }
-    }
-}
-
-/// Rounds, bytes of each party and seconds of the slowest one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cost {
-    rounds: f64,
-    bytes: [f64; 3],
-    seconds: f64,
-}
-
-impl Cost {
-    fn of(parties: &[Phases; 3], phase: fn(&Phases) -> Sample) -> Cost {
-        let samples = parties.each_ref().map(phase);
-        Cost {
-            rounds: samples[0].rounds as f64,
-            bytes: samples.map(|sample| sample.bytes_sent as f64),
-            seconds: samples.iter().map(|sample| sample.seconds).fold(0.0, f64::max),
-        }
-    }
-
-    /// Combines all figures of two costs.
-    fn with(self, other: Cost, f: impl Fn(f64, f64) -> f64) -> Cost {
-        Cost {
-            rounds: f(self.rounds, other.rounds),
-            bytes: std::array::from_fn(|party| f(self.bytes[party], other.bytes[party])),
-            seconds: f(self.seconds, other.seconds),
-        }
-    }
-
-    fn plus(self, other: Cost) -> Cost {
-        self.with(other, |a, b| a + b)
-    }
-
-    fn times(self, factor: f64) -> Cost {
-        self.with(Cost::default(), |a, _| a * factor)
-    }
-
-    /// What `count` of something cost, from what few and what more of it cost.
-    fn extrapolated(few: (usize, Cost), more: (usize, Cost), count: f64) -> Cost {
-        if few.0 >= more.0 {
-            return more.1;
-        }
-        let span = (more.0 - few.0) as f64;
-        let slope = more.1.with(few.1, |more, few| ((more - few) / span).max(0.0));
-        let fixed = few.1.with(slope, |cost, slope| (cost - slope * few.0 as f64).max(0.0));
-        fixed.plus(slope.times(count))
     }
 }
 
@@ -190,16 +151,17 @@ impl Forecast {
         let (shape, batch) = (blueprint.data(), blueprint.batch());
         let [few, more] = [parties.map(|party| party.few), parties.map(|party| party.more)];
         let [few_rows, more_rows] = rehearsal.rows();
+        let latency = parties.iter().map(|party| party.links.round_seconds).fold(0.0, f64::max);
         // A block of rows was checked, and two of them. All blocks of a set but the last are as
         // large as can be; each takes as many rounds.
-        let blocks = |count: f64| {
-            let [few, more] = [&few, &more].map(|phases| Cost::of(phases, |phases| phases.check));
-            Cost::extrapolated((1, few), (2, more), count)
+        let checked = |phases: &[Phases; 3], blocks: usize| {
+            let extent = Extent { blocks, amount: blocks * rehearsal.checked_rows() };
+            (extent, Cost::of(phases, |phases| phases.check))
         };
         let at_a_time = training.rows_at_a_time();
-        let count: usize = training.sets.iter().map(|rows| rows.div_ceil(at_a_time)).sum();
-        let full = shape.rows as f64 / rehearsal.checked_rows() as f64;
-        let check = Cost { rounds: blocks(count as f64).rounds, ..blocks(full) };
+        let blocks = training.sets.iter().map(|rows| rows.div_ceil(at_a_time)).sum();
+        let all = Extent { blocks, amount: shape.rows };
+        let check = Cost::of_blocks(checked(&few, 1), checked(&more, 2), all, latency);
         let start = Cost::extrapolated(
             (few_rows, Cost::of(&few, |phases| phases.start)),
             (more_rows, Cost::of(&more, |phases| phases.start)),
@@ -211,14 +173,13 @@ impl Forecast {
         let end = Cost::of(&more, |phases| phases.end);
         let epoch = full.times((blueprint.training_rows() / batch) as f64).plus(last);
         let before_first = check.plus(start);
+        let judging = Judging::of(blueprint);
+        let judged = judging.as_ref().map(|judging| judging.cost(&few, &more, latency));
+        let judged = judged.unwrap_or_default();
         let rounds = KEY_AGREEMENT_ROUNDS as f64;
-        let slowest_round = parties.map(|party| party.links.round_seconds);
-        let agreement = Cost {
-            rounds,
-            bytes: [0.0; 3],
-            seconds: rounds * slowest_round.into_iter().fold(0.0, f64::max),
-        };
-        let whole = agreement.plus(before_first).plus(epoch.times(epochs)).plus(end);
+        let agreement = Cost { rounds, ..Cost::default() }.with_latency(latency);
+        let epochs_and_figures = epoch.times(epochs).plus(judged);
+        let whole = agreement.plus(before_first).plus(epochs_and_figures).plus(end);
         let peaks = parties.map(|party| {
             let words =
                 |rows: usize| (rows * (shape.columns.len() + shape.target.columns())) as u64;
@@ -237,27 +198,10 @@ impl Forecast {
             seconds: whole.seconds,
             seconds_before: before_first.seconds,
             seconds_per_iteration: full.seconds,
+            evaluations: judging.map_or(0, |judging| judging.times() as u64),
+            seconds_evaluating: judged.seconds,
             peak_bytes: peaks.into_iter().max().unwrap_or_default(),
             links,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cost(rounds: f64, seconds: f64) -> Cost {
-        Cost { rounds, bytes: [10.0 * seconds; 3], seconds }
-    }
-
-    #[test]
-    fn what_is_fixed_and_what_grows_are_told_apart() {
-        // 7 rounds in any case, and 2 s and 0.5 s for a row.
-        let (few, more) = ((10, cost(7.0, 7.0)), (20, cost(7.0, 12.0)));
-        let all = Cost::extrapolated(few, more, 100.0);
-        assert_eq!((all.rounds, all.seconds, all.bytes), (7.0, 52.0, [520.0; 3]));
-        // Nothing to extrapolate from: what was measured is all there is.
-        assert_eq!(Cost::extrapolated(more, more, 20.0).seconds, 12.0);
     }
 }

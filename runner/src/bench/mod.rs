@@ -9,11 +9,13 @@
 mod calibration;
 mod clocks;
 pub mod compare;
+mod cost;
 mod data;
 mod environment;
 pub mod figures;
 pub mod forecast;
 mod in_process;
+mod judging;
 mod made_up;
 mod measure;
 mod ops;

@@ -5,6 +5,7 @@
 
 use super::clocks::{ClockKind, Reading, Sample};
 use super::forecast::Training;
+use super::judging::{Judgement, Judging, Size};
 use super::made_up::dataset;
 use super::training::training_blocks;
 use crate::job::{CheckInputs, Multiplication};
@@ -74,10 +75,11 @@ impl Rehearsal {
         let last_batch = Some(blueprint.training_rows() % batch).filter(|&rows| rows > 0);
         let longest = training.sets.iter().copied().max().unwrap_or(shape.rows);
         let checked_rows = training.rows_at_a_time().min(CHECKED_ROWS).min(longest).max(1);
-        // All rows that are made up are trained on.
+        let judging = Judging::of(blueprint);
+        // All rows that are made up are trained on; the network is judged by the same.
         let mut spec = blueprint.spec().clone();
         spec.validation = None;
-        let part = |batches: usize| {
+        let part = |batches: usize, size| {
             let rows = batches * batch + last_batch.unwrap_or_default();
             let rows = rows.min(blueprint.training_rows());
             let blueprint = Blueprint::new(spec.clone(), DataShape { rows, ..shape.clone() })?;
@@ -89,9 +91,10 @@ impl Rehearsal {
                 check,
                 checked: vec![checked_rows; batches],
                 last_batch,
+                judging: judging.clone().map(|judging| (judging, size)),
             })
         };
-        Ok(Rehearsal { few: part(1)?, more: part(2)? })
+        Ok(Rehearsal { few: part(1, Size::Few)?, more: part(2, Size::More)? })
     }
 
     /// Numbers that are made up for the larger of the two, rows times columns.
@@ -99,9 +102,12 @@ impl Rehearsal {
         self.more.numbers()
     }
 
-    /// Batches that are computed.
+    /// Batches that are computed; the network is judged as if that were one more.
     pub fn batches(&self) -> usize {
-        [&self.few, &self.more].map(|part| part.sizes().count() * (WARM_UP + COUNTED)).iter().sum()
+        let of_part = |part: &Part| {
+            part.sizes().count() * (WARM_UP + COUNTED) + usize::from(part.judging.is_some())
+        };
+        of_part(&self.few) + of_part(&self.more)
     }
 
     /// Rows that are scaled, in the one and in the other.
@@ -144,6 +150,17 @@ impl Rehearsal {
     }
 }
 
+/// A round in which each party sends so many bytes to each other one.
+async fn exchange<S: Security>(ctx: &Ctx<S>, bytes: usize) {
+    let [to_prev, to_next] = [vec![0; bytes], vec![0; bytes]];
+    ctx.exchange(Message { to_prev, to_next, expect_prev: bytes, expect_next: bytes }).await;
+}
+
+/// Waits for the others: what is measured next does not tell how far ahead one was.
+pub(super) async fn meet<S: Security>(ctx: &Ctx<S>, name: &str) {
+    exchange(&ctx.step("meet").step(name), SHORT).await;
+}
+
 /// Times rounds of short and of long messages.
 async fn measure_links<S: Security>(ctx: &Ctx<S>, clock: ClockKind) -> Result<MeasuredLinks> {
     let mut medians = [0.0; 2];
@@ -154,9 +171,7 @@ async fn measure_links<S: Security>(ctx: &Ctx<S>, clock: ClockKind) -> Result<Me
         for round in 0..=ROUNDS {
             let step = step.step(&format!("round-{round}"));
             let begun = Reading::take(ctx, clock);
-            let [to_prev, to_next] = [vec![0; bytes], vec![0; bytes]];
-            let message = Message { to_prev, to_next, expect_prev: bytes, expect_next: bytes };
-            step.exchange(message).await;
+            exchange(&step, bytes).await;
             samples.push(Reading::take(ctx, clock).since(begun));
         }
         *median = typical(&samples[1..]).seconds;
@@ -179,6 +194,8 @@ struct Part {
     checked: Vec<usize>,
     /// Rows of the last batch of an epoch, where it is smaller.
     last_batch: Option<usize>,
+    /// How the network is judged, if it is.
+    judging: Option<(Judging, Size)>,
 }
 
 /// What each phase took at a party.
@@ -192,6 +209,8 @@ pub struct Phases {
     pub batch: Sample,
     /// The last batch of an epoch.
     pub last_batch: Sample,
+    /// Judging the network by rows that are kept back.
+    pub judged: Judgement,
     /// Putting the model together.
     pub end: Sample,
 }
@@ -224,6 +243,7 @@ impl Part {
         let seed = Seed::from_number(1);
         let mut phases = Phases::default();
 
+        meet(ctx, "check").await;
         let begun = take();
         self.check(&ctx.step("check-inputs"), &data).await?;
         phases.check = take().since(begun);
@@ -236,6 +256,7 @@ impl Part {
             }
         };
         let engine = Mpc::new(ctx.step("train"));
+        meet(ctx, "start").await;
         let begun = take();
         let mut trainer = Trainer::new(&engine, &self.blueprint, data, &seed).await?;
         phases.start = take().since(begun);
@@ -256,6 +277,13 @@ impl Part {
                 }
             }
             *phase = typical(&samples[WARM_UP..]);
+        }
+        if let Some((judging, size)) = &self.judging {
+            let (stage, rows) = (ctx.step("judge"), self.blueprint.data().rows);
+            phases.judged = judging.rehearse(*size, &stage, &trainer, rows, take).await?;
+            if go_on().is_break() {
+                return Ok(None);
+            }
         }
 
         let begun = take();

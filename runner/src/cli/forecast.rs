@@ -1,7 +1,7 @@
 //! `tercet forecast`: what a job will take, before it runs.
 
 use super::participant::ParticipantArgs;
-use super::rehearsing::{measured_forecast, training};
+use super::rehearsing::{Rows, measured_forecast, training};
 use crate::bench::ClockKind;
 use crate::bench::figures::{bytes, milliseconds};
 use crate::bench::forecast::{Forecast, Links, MeasuredLinks, forecast};
@@ -28,6 +28,7 @@ use std::path::PathBuf;
 Examples:
   tercet forecast job.toml --rows 60000
   tercet forecast job.toml --rows 60000 --link wan
+  tercet forecast job.toml --rows 60000 --validation-rows 10000    # with validation.sets
   tercet forecast job.toml --measured --consortium consortium.toml --identity analyst.key
   tercet forecast job.toml --rows 60000 --link latency=20ms,bandwidth=1gbit --json > forecast.json
   tercet train job.toml --forecast forecast.json ...    # compares, at the end")]
@@ -38,6 +39,10 @@ pub struct Args {
     /// between; with --measured, those that are submitted if left out.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), value_delimiter = ',', required_unless_present = "measured")]
     rows: Vec<u32>,
+    /// Beside those, rows of the data sets that the job names in validation.sets, with commas
+    /// between; with --measured, those that are submitted.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..), value_delimiter = ',', conflicts_with = "measured")]
+    validation_rows: Vec<u32>,
     /// The links between the parties: lan, wan, intercontinental, or for instance
     /// latency=20ms,bandwidth=1gbit,jitter=2ms. [default: as fast as can be]
     #[arg(long, value_name = "LINK", conflicts_with = "measured")]
@@ -65,8 +70,8 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
             measured_forecast(&participant.load()?, (&job, &schema), rows, out)?
         }
         _ => {
-            let sets = args.rows.iter().map(|&rows| rows as usize).collect();
-            let training = training(&job, &schema, sets)?;
+            let rows = rows(&job, &args.rows, &args.validation_rows)?;
+            let training = training(&job, &schema, rows)?;
             let bar = out.bar(0, "rehearsing [{bar:30}] {pos}/{len} batches, {elapsed} gone");
             let forecast = forecast(&training, args.link, ClockKind::Simulated, |done, of| {
                 bar.set_length(of as u64);
@@ -80,19 +85,38 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The rows that are given, of which the job may want some to judge by.
+fn rows(job: &Job, rows: &[u32], validation: &[u32]) -> Result<Rows, Failure> {
+    match (job.validation_sets().is_empty(), validation.is_empty()) {
+        (false, true) => Err(Failure::new("the job judges by data sets of unknown length")
+            .with_hint("give the rows of its validation.sets with --validation-rows")),
+        (true, false) => Err(Failure::new("the job names no data sets to judge by")
+            .with_hint("leave --validation-rows out: a validation.fraction is one of --rows")),
+        _ => {
+            let sets = rows.iter().chain(validation).map(|&rows| rows as usize).collect();
+            let kept_back = validation.iter().map(|&rows| rows as usize).sum();
+            Ok(Rows { sets, kept_back })
+        }
+    }
+}
+
 fn text(job: &str, forecast: &Forecast) -> String {
     let mean = forecast.bytes_sent_per_party.into_iter().sum::<f64>() / 3.0;
-    let rows = [
+    let mut rows = vec![
         ("iterations", forecast.iterations.to_string()),
         ("rounds", format!("{:.0}", forecast.rounds)),
         ("sent by a party, mean", bytes(mean)),
         ("time", format!("{:.1} s", forecast.seconds)),
         ("of it before the first iteration", format!("{:.1} s", forecast.seconds_before)),
         ("time of an iteration", milliseconds(forecast.seconds_per_iteration)),
-        ("memory of a party", bytes(forecast.peak_bytes as f64)),
-        ("links", links(&forecast.links)),
     ];
-    let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
+    if forecast.evaluations > 0 {
+        let (times, seconds) = (forecast.evaluations, forecast.seconds_evaluating);
+        rows.push(("figures on kept rows", format!("{times} times, {seconds:.1} s in all")));
+    }
+    rows.push(("memory of a party", bytes(forecast.peak_bytes as f64)));
+    rows.push(("links", links(&forecast.links)));
+    let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
     table(vec![format!("{job}, before it runs"), "forecast".into()], rows)
 }
 

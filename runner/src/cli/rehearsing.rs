@@ -27,7 +27,6 @@ pub fn measured_forecast(
     rows: Option<u64>,
     out: Output,
 ) -> Result<Forecast, Failure> {
-    refuse_named_sets(job)?;
     let request = || session::rehearsal(job.to_toml(), schema.to_toml(), rows);
     let bar = out.bar(0, WAITING);
     let report = follow(participation, request, |event| {
@@ -42,20 +41,38 @@ pub fn measured_forecast(
         }
     });
     bar.finish_and_clear();
-    let (sets, parties) = agreed(report?.rehearsed)?;
-    let training = training(job, schema, sets)?;
+    let (rows, parties) = agreed(report?.rehearsed)?;
+    let training = training(job, schema, rows)?;
     let rehearsal = Rehearsal::of(&training, ClockKind::Wall).map_err(Failure::new)?;
     let links = Links::Measured(parties.map(|party| party.links));
     Ok(Forecast::of(&training, &rehearsal, &parties, links))
 }
 
-/// What is to be foretold of a job on data sets of so many rows.
-pub fn training(job: &Job, schema: &Schema, sets: Vec<usize>) -> Result<Training, Failure> {
-    refuse_named_sets(job)?;
+/// Numbers of rows that a job is foretold for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Of each data set.
+    pub sets: Vec<usize>,
+    /// Of these, how many belong to the data sets that the job names to judge by.
+    pub kept_back: usize,
+}
+
+/// What is to be foretold of a job on so many rows.
+///
+/// # Errors
+/// When the network does not fit them.
+pub fn training(job: &Job, schema: &Schema, rows: Rows) -> Result<Training, Failure> {
+    let Rows { sets, kept_back } = rows;
     let rows = sets.iter().try_fold(0usize, |sum, &rows| sum.checked_add(rows));
     let rows = rows.ok_or_else(|| Failure::new("there are too many rows"))?;
+    let mut blueprint = model::blueprint(job.spec(), schema, rows).map_err(Failure::new)?;
+    if !job.validation_sets().is_empty() {
+        // Which rows these are makes no difference to what a training takes.
+        let last = rows.saturating_sub(kept_back)..rows;
+        blueprint = blueprint.keeping_back(vec![last]).map_err(Failure::new)?;
+    }
     Ok(Training {
-        blueprint: model::blueprint(job.spec(), schema, rows).map_err(Failure::new)?,
+        blueprint,
         security: job.security(),
         multiplication: job.multiplication(),
         check: job.check_inputs(),
@@ -63,25 +80,18 @@ pub fn training(job: &Job, schema: &Schema, sets: Vec<usize>) -> Result<Training
     })
 }
 
-/// A forecast does not know how many rows the data sets of a validation have.
-fn refuse_named_sets(job: &Job) -> Result<(), Failure> {
-    if job.validation_sets().is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new("a job with validation.sets cannot be forecast")
-        .with_hint("forecast it with validation.fraction instead, or train without a forecast"))
-}
-
-/// The rows of the data sets that all parties rehearsed for, and what each measured.
-fn agreed(told: [Option<control::Rehearsal>; 3]) -> Result<(Vec<usize>, [Rehearsed; 3]), Failure> {
+/// The rows that all parties rehearsed for, and what each measured.
+fn agreed(told: [Option<control::Rehearsal>; 3]) -> Result<(Rows, [Rehearsed; 3]), Failure> {
     let look = |message: &str| Failure::new(message).with_hint("look into the logs of the nodes");
     let [Some(first), Some(second), Some(third)] = told else {
         return Err(look("a party did not tell what it measured"));
     };
-    if first.sets != second.sets || second.sets != third.sets {
+    let rows = |of: &control::Rehearsal| (of.sets.clone(), of.kept_back);
+    if rows(&first) != rows(&second) || rows(&second) != rows(&third) {
         return Err(look("the parties tell different numbers of rows"));
     }
-    let sets = first.sets.iter().map(|&rows| usize::try_from(rows).map_err(Failure::new));
-    let measured = [first.measured, second.measured, third.measured];
-    Ok((sets.collect::<Result<_, _>>()?, measured))
+    let number = |rows: u64| usize::try_from(rows).map_err(Failure::new);
+    let sets = first.sets.iter().map(|&rows| number(rows)).collect::<Result<_, _>>()?;
+    let rows = Rows { sets, kept_back: number(first.kept_back)? };
+    Ok((rows, [first.measured, second.measured, third.measured]))
 }

@@ -204,6 +204,8 @@ pub struct EpochFigures {
 pub struct Rehearsal {
     /// Rows of each data set of the job.
     pub sets: Vec<u64>,
+    /// Of these, rows of the data sets that the job names to judge by.
+    pub kept_back: u64,
     /// What was measured.
     pub measured: Rehearsed,
 }

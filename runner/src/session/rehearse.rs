@@ -63,9 +63,9 @@ pub(super) fn check(job: &Job, blueprint: &Blueprint) -> std::result::Result<(),
     let load = blueprint.load();
     if load.numbers > MAX_TENSOR || load.products > MAX_PRODUCTS {
         return Err(SessionFault::bad_job(format!(
-            "a batch of {} rows is too large to be rehearsed: a layer makes {} numbers of it and \
-             takes {} products, and {MAX_TENSOR} and {MAX_PRODUCTS} may be; a forecast without \
-             --measured has no such limit",
+            "a batch of {} rows, or what is judged at a time, is too large to be rehearsed: a layer \
+             makes {} numbers of it and takes {} products, and {MAX_TENSOR} and {MAX_PRODUCTS} may \
+             be; a forecast without --measured has no such limit",
             blueprint.batch(),
             load.numbers,
             load.products,
@@ -119,7 +119,11 @@ pub(super) async fn run<S: Security>(
             ctx.traffic().bytes_sent,
         ))));
     };
-    let rehearsed = control::Rehearsal { sets, measured };
+    let kept_back = match job.validation_sets().is_empty() {
+        true => 0,
+        false => blueprint.validation_rows() as u64,
+    };
+    let rehearsed = control::Rehearsal { sets, kept_back, measured };
     news.send_modify(|news| news.rehearsed = Some(rehearsed));
     Ok(None)
 }
