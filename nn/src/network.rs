@@ -1,6 +1,6 @@
 //! A network in training: the forward pass, and the backward pass with its updates.
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Pair};
 use crate::engine::Engine;
 use crate::init;
 use crate::layers::{Layer, Parameters, Saved};
@@ -10,7 +10,7 @@ use crate::plan::{FACTOR_SCALE, Plan, StepSize};
 use crate::seed::Seed;
 use futures_util::future::LocalBoxFuture;
 use futures_util::try_join;
-use mpc_core::error::Result;
+use mpc_core::error::{Error, Result};
 
 /// The layers of a network over tensors `T`, with all that a step of training needs.
 #[derive(Clone)]
@@ -52,6 +52,50 @@ impl<T: Clone> Network<T> {
         let class_weights = training.class_weights.clone();
         let updater = Updater::new(blueprint);
         Ok(Network { layers, loss, class_weights, updater, plan, seed: *seed, steps: 0 })
+    }
+
+    /// The same network with other tensors, in the order of [`LayerShape::pairs`](crate::blueprint::LayerShape::pairs) and at any scale.
+    ///
+    /// # Errors
+    /// `Error::Misuse` for too few or too many, `Error::Shape` for one of another shape, and those
+    /// of the engine.
+    pub async fn with_tensors<E: Engine<Tensor = T>>(
+        self,
+        engine: &E,
+        blueprint: &Blueprint,
+        tensors: Vec<Parameters<T>>,
+    ) -> Result<Self> {
+        let misfit = || Error::Misuse("the tensors are not those of the network".into());
+        let (plan, mut tensors) = (self.plan, tensors.into_iter());
+        let mut layers = Vec::with_capacity(blueprint.layers().len());
+        for (index, shape) in blueprint.layers().iter().enumerate() {
+            let input_scale = plan.input_of(index);
+            let stage = engine.step(&format!("layer-{index}"));
+            let mut aligned = Vec::new();
+            for Pair { role, shapes } in shape.pairs() {
+                let Parameters { weights, bias } = tensors.next().ok_or_else(misfit)?;
+                for (left, right) in
+                    [(engine.shape(&weights), shapes[0]), (engine.shape(&bias), shapes[1])]
+                {
+                    if left != right {
+                        return Err(Error::Shape { op: "start", left, right });
+                    }
+                }
+                let scales = plan.tensors(role, input_scale);
+                let (first, second) = (stage.step("first"), stage.step("second"));
+                let (weights, bias) =
+                    try_join!(first.align(weights, scales[0]), second.align(bias, scales[1]))?;
+                aligned.push(Parameters { weights, bias });
+            }
+            let mut aligned = aligned.into_iter();
+            layers.push(Layer::new(shape, input_scale, plan.activations, |_| {
+                aligned.next().ok_or_else(misfit)
+            })?);
+        }
+        match tensors.next() {
+            None => Ok(Network { layers, ..self }),
+            Some(_) => Err(misfit()),
+        }
     }
 
     /// What the network is trained to minimise.

@@ -246,6 +246,44 @@ impl<T: Clone> FeatureMap<T> {
         }
     }
 
+    /// The same for a layer that takes so many numbers, where that is fewer than there are columns.
+    pub fn for_windows_of(self, numbers: usize) -> Self {
+        match &self {
+            FeatureMap::Unit { columns } if columns.len() != numbers => self.for_windows(numbers),
+            _ => self,
+        }
+    }
+
+    /// Parameters for scaled features, out of those for features as they came: what
+    /// [`FeatureMap::fold`] turns into them. Local.
+    ///
+    /// # Errors
+    /// `Error::Misuse` for standardised features, and those of the engine.
+    pub fn unfold<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        first: Parameters<T>,
+    ) -> Result<Parameters<T>> {
+        let Parameters { weights, bias } = first;
+        match self {
+            FeatureMap::Identity => Ok(Parameters { weights, bias }),
+            FeatureMap::Unit { columns } => {
+                // x = 2 u - 1 for bounded columns, x = u for indicators.
+                let of_bounded = engine.mul_public_row(weights.clone(), &mask(columns), 0)?;
+                let offset = engine.sum_columns(&of_bounded)?;
+                let [outputs, _] = engine.shape(&offset);
+                let offset = engine.reshape(offset, [1, outputs])?;
+                let scale = engine.scale(&bias).max(engine.scale(&offset));
+                let (bias, offset) = (engine.lift(bias, scale)?, engine.lift(offset, scale)?);
+                let weights = engine.add(weights, &of_bounded)?;
+                Ok(Parameters { weights, bias: engine.sub(bias, &offset)? })
+            }
+            FeatureMap::Standardised { .. } => Err(Error::Misuse(
+                "a training that starts from a model cannot standardise its features".into(),
+            )),
+        }
+    }
+
     /// The parameters of the first trained layer for features as they came, before scaling.
     ///
     /// # Errors

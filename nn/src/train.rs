@@ -1,6 +1,6 @@
 //! Training: features are scaled, batches are run, and a model is left.
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Pair, Role};
 use crate::engine::Engine;
 use crate::layers::{Conv, Layer, Parameters};
 use crate::network::Network;
@@ -86,9 +86,7 @@ pub struct TrainedModel<T> {
 /// Trains the network of `blueprint` from start to end.
 ///
 /// # Errors
-/// `Error::Shape` for data of another shape than the blueprint's, `Error::Misuse` for
-/// scales that leave no room, `Error::Cancelled` where the observer stops it, and those
-/// of the engine.
+/// As for [`train_from`].
 pub async fn train<E: Engine>(
     engine: &E,
     blueprint: &Blueprint,
@@ -96,8 +94,29 @@ pub async fn train<E: Engine>(
     seed: &Seed,
     observer: &mut impl Observer,
 ) -> Result<TrainedModel<E::Tensor>> {
+    train_from(engine, blueprint, None, data, seed, observer).await
+}
+
+/// The same from the tensors of a model of the same network, which takes features as they came,
+/// before scaling; where there is none, from weights that the seed draws.
+///
+/// # Errors
+/// `Error::Shape` for data of another shape than the blueprint's, `Error::Misuse` for
+/// scales that leave no room, `Error::Cancelled` where the observer stops it, and those
+/// of the engine.
+pub async fn train_from<E: Engine>(
+    engine: &E,
+    blueprint: &Blueprint,
+    start: Option<Vec<Parameters<E::Tensor>>>,
+    data: Dataset<E::Tensor>,
+    seed: &Seed,
+    observer: &mut impl Observer,
+) -> Result<TrainedModel<E::Tensor>> {
     ask(observer, Event::Scaling, "scaling")?;
     let mut trainer = Trainer::new(engine, blueprint, data, seed).await?;
+    if let Some(start) = start {
+        trainer = trainer.starting_from(start).await?;
+    }
     let mut patience = Patience::new(blueprint);
     let epochs = blueprint.spec().training.epochs;
     for epoch in 0..epochs {
@@ -194,6 +213,30 @@ impl<'a, E: Engine> Trainer<'a, E> {
             scale_features(&step, scaling, &shape.columns, features, plan.input).await?;
         let rows = blueprint.divided(seed);
         Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map, rows })
+    }
+
+    /// The same with the weights of a model, made for the features as they came, in place of
+    /// those that were drawn.
+    ///
+    /// # Errors
+    /// `Error::Misuse` for features that are standardised, or tensors that are not those of the
+    /// network, and those of the engine.
+    pub async fn starting_from(self, start: Vec<Parameters<E::Tensor>>) -> Result<Self> {
+        let stage = self.engine.step("start");
+        let first = self.blueprint.layers().iter().find_map(|layer| layer.pairs().first().copied());
+        let map = match first {
+            Some(Pair { role: Role::Weights { .. }, shapes: [[_, inputs], _] }) => {
+                self.map.clone().for_windows_of(inputs)
+            }
+            _ => FeatureMap::Identity,
+        };
+        let mut start = start;
+        if let Some(first) = start.first_mut() {
+            *first = map.unfold(&stage, first.clone())?;
+        }
+        let network = self.network.with_tensors(&stage, self.blueprint, start).await?;
+        stage.checkpoint().await?;
+        Ok(Trainer { network, ..self })
     }
 
     /// Trains on all rows once; `epoch` counts from 0.

@@ -225,6 +225,7 @@ mod tests {
             rows: 20,
             data: Vec::new(),
             stocks: Vec::new(),
+            start: None,
         };
         let mut fault = SessionFault::new(
             FaultKind::PeerMisbehaved,

@@ -27,6 +27,9 @@
 //! `tercet predict --private`; `members` and `answer` say who may ask for what. It may be all
 //! that is left of the training: `reveal = []`.
 //!
+//! With `start = "ID"` the training starts from a model that the parties keep, whose own job allows
+//! it, in place of drawn weights.
+//!
 //! With a section `[validation]`, figures of merit on rows that are kept back are computed on
 //! shares; each must be listed in `reveal` too, for instance `reveal = ["model", "auc"]`. Instead of a
 //! fraction of the rows, `sets` can name data sets that are not trained on.
@@ -38,12 +41,13 @@ use crate::digest::{Canonical, Digest};
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use crate::identity::Name;
-use crate::inference::InferencePolicy;
+use crate::inference::{InferencePolicy, ModelId};
 use crate::schema::{Schema, SchemaError};
 use crate::sharefile::DataSetId;
 use mpc_core::security::{self, Security as _};
 use nn::spec::{
-    FeatureSpec, Metric, ModelSpec, PrecisionSpec, Spec, SpecError, TrainingSpec, ValidationSpec,
+    FeatureSpec, Metric, ModelSpec, PrecisionSpec, Scaling, Spec, SpecError, TrainingSpec,
+    ValidationSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -218,6 +222,8 @@ pub struct Job {
     multiplication: Multiplication,
     check_inputs: CheckInputs,
     reveal: BTreeSet<Reveal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<ModelId>,
     data: DataSelection,
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<InferencePolicy>,
@@ -241,6 +247,7 @@ struct Raw {
     reveal: BTreeSet<Reveal>,
     data: DataSelection,
     inference: Option<InferencePolicy>,
+    start: Option<ModelId>,
     model: ModelSpec,
     training: TrainingSpec,
     #[serde(default)]
@@ -276,7 +283,7 @@ impl Job {
             reason: e.to_string(),
         })?;
         let Raw { name, receiver, security, multiplication, check_inputs, reveal, data, .. } = raw;
-        let Raw { inference, model, training, features, precision, validation, .. } = raw;
+        let Raw { inference, start, model, training, features, precision, validation, .. } = raw;
         let spec = Spec { model, training, features, precision, validation };
         let job = Job {
             name,
@@ -287,6 +294,7 @@ impl Job {
             reveal,
             data,
             inference,
+            start,
             spec,
         };
         job.validate()?;
@@ -306,6 +314,13 @@ impl Job {
         }
         if let Some(policy) = &self.inference {
             policy.validate(self.spec.model.loss).map_err(JobError::Invalid)?;
+        }
+        if self.start.is_some() && self.spec.features.scaling == Scaling::Standardise {
+            return invalid(
+                "a training that starts from a model takes features as that model does: set \
+                 features.scaling to \"none\" or \"unit\""
+                    .into(),
+            );
         }
         if self.multiplication == Multiplication::Beaver && !self.spec.training.is_uniform() {
             return invalid(
@@ -396,6 +411,11 @@ impl Job {
         self.inference.as_ref()
     }
 
+    /// The kept model that the training starts from, in place of drawn weights.
+    pub fn start(&self) -> Option<ModelId> {
+        self.start
+    }
+
     /// Which submissions are used.
     pub fn data(&self) -> &DataSelection {
         &self.data
@@ -428,6 +448,7 @@ impl Job {
             .list(self.data.from.iter(), |to, owner| to.text(owner.as_str()))
             .list(self.data.sets.iter(), |to, set| to.bytes(&set.0))
             .list(self.inference.iter(), |to, policy| policy.append(to))
+            .list(self.start.iter(), |to, model| to.bytes(&model.0))
             .text(&spec)
             .bytes(&schema.digest().0)
             .finish()
@@ -506,11 +527,18 @@ pub(crate) mod tests {
             ("\"hospital-b\", ", ""),
             ("[data]", "check_inputs = \"all\"\n[data]"),
             ("[data]", "[inference]\n[data]"),
+            ("[data]", "[inference]\nfine_tune = true\n[data]"),
         ] {
             assert_ne!(job(&JOB.replace(old, new)).digest(&schema), base, "{new}");
         }
         let other = Schema::from_toml(&SCHEMA.replace("100.0", "120.0")).unwrap();
         assert_ne!(job(JOB).digest(&other), base);
+        let start = |id: char| {
+            let id: String = [id; 32].iter().collect();
+            let text = format!("start = \"{id}\"\n{JOB}\n[features]\nscaling = \"none\"");
+            job(&text).digest(&schema)
+        };
+        assert_ne!(start('1'), start('2'));
     }
 
     #[test]
@@ -542,6 +570,9 @@ pub(crate) mod tests {
         assert!(odd.contains("`weights` cannot be revealed"), "{odd}");
         let adam = JOB.replace("epochs = 2", "optimiser = \"adam\"\nepochs = 2");
         assert!(refusal(&format!("multiplication = \"beaver\"\n{adam}")).contains("all alike"));
+        let start = format!("start = \"00112233445566778899aabbccddeeff\"\n{JOB}");
+        assert!(refusal(&start).contains("features.scaling"));
+        assert!(refusal(&start.replace("00112233", "")).contains("not the id of a kept model"));
         let unknown = format!("security = \"none\"\n{JOB}");
         assert!(refusal(&unknown).contains("semi-honest"));
     }

@@ -68,3 +68,52 @@ fn a_data_set_is_kept_back_by_name() {
     let error = trial.fails("analyst", &["train", "job.toml"]);
     assert!(error.contains("no data set 00112233445566778899aabbccddeeff to judge by"), "{error}");
 }
+
+/// The outputs of the model that the analyst fetches of a job, for rows that nobody trained on.
+fn outputs_of(trial: &Trial, job: &str) -> ndarray::Array2<f64> {
+    let file = format!("{job}.toml");
+    trial.ok("analyst", &["model", "fetch", "--job", &file, "-o", job]);
+    let model = ReleasedModel::load(&trial.path(job)).unwrap();
+    model.model.outputs(rows_of(30, 9).features()).unwrap()
+}
+
+/// So slow a training leaves what it started from: a model that was trained, or a file.
+#[test]
+fn a_training_starts_from_a_model_that_the_parties_keep() {
+    let trial = Trial::running().with_data(60);
+    let unit = |text: String| format!("{text}\n[features]\nscaling = \"unit\"");
+    let base = |policy: &str| unit(format!("{}\n[inference]\n{policy}", job(5)));
+    trial.job("base", &base("fine_tune = true\nmembers = [\"analyst\"]"));
+    let trained = trial.ok("analyst", &["train", "base.toml"]);
+    let expected = outputs_of(&trial, "base");
+    let import = ["model", "import", "base", "--job", "base.toml"];
+    let imported = trial.ok("analyst", &import);
+    let next = |name: &str, start: &serde_json::Value, change: &dyn Fn(String) -> String| {
+        let text = format!("start = {start}\n{}", job(1));
+        let text = text.replace("rate = 0.5", "rate = 1e-9").replace("kinds", name);
+        trial.job(name, &unit(change(text)));
+    };
+    for (name, id) in [("trained", &trained["kept"]), ("imported", &imported["model"])] {
+        next(name, id, &|text| text);
+        trial.ok("analyst", &["train", &format!("{name}.toml")]);
+        let far = (&outputs_of(&trial, name) - &expected).fold(0.0, |far: f64, x| far.max(x.abs()));
+        assert!(far < 2e-3, "{name}: {far}");
+    }
+
+    let refused = |start, change: &dyn Fn(String) -> String, who, words: &str| {
+        next("refused", start, change);
+        let error = trial.fails(who, &["train", "refused.toml"]);
+        assert!(error.contains(words), "{error}");
+    };
+    let (kept, same) = (&trained["kept"], |text: String| text);
+    refused(kept, &same, "hospital-a", "does not say fine_tune");
+    let wider = |text: String| text.replace("dense = 8", "dense = 9");
+    refused(kept, &wider, "analyst", "it has no 0.weight of 9 x 4");
+    let deeper = |text: String| text.replace("\"relu\",", "\"relu\", { dense = 8 },");
+    refused(kept, &deeper, "analyst", "it has no 2.weight of 8 x 8");
+    let unknown = serde_json::json!("00112233445566778899aabbccddeeff");
+    refused(&unknown, &same, "analyst", "keeps no model 00112233445566778899aabbccddeeff");
+    trial.job("closed", &base(""));
+    let closed = trial.ok("analyst", &["train", "closed.toml"]);
+    refused(&closed["kept"], &same, "analyst", "does not say fine_tune");
+}

@@ -18,12 +18,21 @@ pub struct InferencePolicy {
     /// `class` as well. Of a label that is a number there are `numbers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Whether a training may start from the model, whose receiver is one who may ask: a model that
+    /// was trained a little further is nearly the same, so this gives it away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fine_tune: bool,
 }
 
 impl InferencePolicy {
     /// Whether a member may ask.
     pub fn allows_member(&self, name: &Name) -> bool {
         self.members.is_empty() || self.members.contains(name)
+    }
+
+    /// Whether a training that this member starts, for this receiver, may start from the model.
+    pub fn allows_training(&self, client: &Name, receiver: &Name) -> bool {
+        self.fine_tune && self.allows_member(client) && self.allows_member(receiver)
     }
 
     /// The most that is answered by a model of this loss.
@@ -57,6 +66,7 @@ impl InferencePolicy {
     pub fn append(&self, to: Canonical) -> Canonical {
         to.list(self.members.iter(), |to, member| to.text(member.as_str()))
             .text(self.answer.map_or("", Answer::name))
+            .text(if self.fine_tune { "fine-tune" } else { "" })
     }
 }
 
@@ -65,7 +75,7 @@ mod tests {
     use super::*;
 
     fn policy(answer: Option<Answer>) -> InferencePolicy {
-        InferencePolicy { members: BTreeSet::new(), answer }
+        InferencePolicy { answer, ..InferencePolicy::default() }
     }
 
     #[test]
@@ -92,7 +102,13 @@ mod tests {
     fn who_is_not_listed_may_not_ask() {
         let name = |text: &str| text.parse::<Name>().unwrap();
         assert!(policy(None).allows_member(&name("anyone")));
-        let listed = InferencePolicy { members: [name("ward-a")].into(), answer: None };
+        let listed = InferencePolicy { members: [name("ward-a")].into(), ..policy(None) };
         assert!(listed.allows_member(&name("ward-a")) && !listed.allows_member(&name("ward-b")));
+        let trains = |policy: &InferencePolicy, receiver: &str| {
+            policy.allows_training(&name("ward-a"), &name(receiver))
+        };
+        assert!(!trains(&listed, "ward-a"), "only if the policy says so");
+        let open = InferencePolicy { fine_tune: true, ..listed };
+        assert!(trains(&open, "ward-a") && !trains(&open, "ward-b"));
     }
 }

@@ -140,7 +140,7 @@ impl Comparable for Terms {
             ("list of data sets", a.data == b.data && a.rows == b.rows),
             ("agreement", a.agreement == b.agreement),
             ("receiver", a.receiver == b.receiver),
-            ("network", a.spec == b.spec && a.tensors == b.tensors),
+            ("network", a.spec == b.spec && a.tensors == b.tensors && a.start == b.start),
             ("figures", a.figures == b.figures),
             ("transcript", a.transcript == b.transcript),
             ("security", a.security == b.security),

@@ -6,6 +6,7 @@ use crate::digest::{Canonical, Digest};
 use crate::envelope::{self, Envelope, EnvelopeError};
 use crate::failure::Explain;
 use crate::identity::{Card, Identity, Name};
+use crate::inference::ModelId;
 use crate::job::Security;
 use crate::session::DataSetDigest;
 use ed25519_dalek::Signature;
@@ -93,6 +94,9 @@ pub struct Terms {
     /// What was revealed of how the model does on rows that were kept back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<EpochFigures>,
+    /// The kept model that its training started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<ModelId>,
     /// The tensors, in the order of the payload.
     pub tensors: Vec<TensorTerms>,
 }

@@ -47,6 +47,8 @@ pub struct Agreement {
     /// What there is of the stocks of triples that the job draws from: at first here, and
     /// once the parties have spoken, at all three.
     pub stocks: Vec<StockOffer>,
+    /// Digest of the terms of the kept model that the training starts from.
+    pub start: Option<Digest>,
 }
 
 /// What a session is for.
@@ -78,7 +80,7 @@ impl Purpose {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Offer {
     /// It is ready to compute this.
-    Ready(Agreement),
+    Ready(Box<Agreement>),
     /// It cannot take part.
     Unable(String),
 }
@@ -101,6 +103,7 @@ impl Agreement {
                 let to = to.bytes(&offer.stock.0).number(offer.next);
                 to.list(offer.blocks.iter(), |to, (from, end)| to.number(*from).number(*end))
             })
+            .list(self.start.iter(), |to, terms| to.bytes(&terms.0))
             .finish()
     }
 
@@ -137,6 +140,8 @@ impl Agreement {
         compare("the digest of the schema", self.schema.short(), theirs.schema.short());
         compare("the client", self.client.to_string(), theirs.client.to_string());
         compare("the request", self.purpose.name().into(), theirs.purpose.name().into());
+        let short = |start: Option<Digest>| start.map_or("none".into(), |terms| terms.short());
+        compare("the model to start from", short(self.start), short(theirs.start));
         self.compare_data(theirs, peer, &mut differences);
         // Every party has stocks of its own; what they have in common is found out later.
         let named = |stocks: &[StockOffer]| stocks.iter().map(|s| s.stock).collect::<Vec<_>>();
@@ -210,6 +215,7 @@ mod tests {
             rows: 20,
             data: data.to_vec(),
             stocks: vec![offer(3, &[(1, 3)])],
+            start: None,
         }
     }
 
@@ -298,7 +304,7 @@ mod tests {
 
         #[test]
         fn an_altered_offer_is_a_difference(at: proptest::sample::Index, byte: u8) {
-            let mut bytes = crate::control::encode(&Offer::Ready(agreement())).unwrap();
+            let mut bytes = crate::control::encode(&Offer::Ready(agreement().into())).unwrap();
             let at = at.index(bytes.len());
             proptest::prop_assume!(bytes[at] != byte);
             bytes[at] = byte;
@@ -306,7 +312,7 @@ mod tests {
                 // Digits of an id may be written in capitals: that is the same id.
                 let told = agreement().differences(&theirs, PartyId::P2);
                 let stocks = agreement().stocks;
-                let next_and_blocks_aside = Agreement { stocks: stocks.clone(), ..theirs.clone() };
+                let next_and_blocks_aside = Agreement { stocks: stocks.clone(), ..*theirs.clone() };
                 let same = next_and_blocks_aside == agreement()
                     && theirs.stocks.iter().map(|s| s.stock).eq(stocks.iter().map(|s| s.stock));
                 proptest::prop_assert_eq!(told.is_empty(), same);

@@ -30,7 +30,7 @@ use mpc_core::share::{Arith, Fixed, Words};
 use nn::engine::Mpc;
 use nn::seed::Seed;
 use nn::spec::Metric;
-use nn::train::{Dataset, Event, Observer, TrainedModel, train};
+use nn::train::{Dataset, Event, Observer, TrainedModel, train_from};
 use nn::validation::Figure;
 use protocols::open::open;
 use std::cell::Cell;
@@ -237,7 +237,8 @@ async fn train_shared<S: security::Security>(
     if prepared.job.multiplication() == Multiplication::Beaver {
         engine = engine.with_triples(Rc::new(StoredBlocks::of(node, prepared)));
     }
-    train(&engine, &prepared.blueprint, data, &seed, &mut told).await
+    let start = prepared.start.as_ref().map(query::parameters);
+    train_from(&engine, &prepared.blueprint, start, data, &seed, &mut told).await
 }
 
 /// Tells of a training what the client may know.
@@ -314,6 +315,7 @@ fn seal(
         rows: submissions.iter().map(|submission| submission.rows).sum(),
         spec: job.spec().clone(),
         figures,
+        start: job.start(),
         tensors: shapes
             .into_iter()
             .zip(&values)

@@ -58,7 +58,7 @@ impl Connector<'_> {
     /// When a peer cannot be reached, cannot take part, or wants something else.
     pub async fn connect(&self, agreement: &mut Agreement) -> Result<[Link; 2], SessionFault> {
         let mine = agreement.clone();
-        let offer = Offer::Ready(mine.clone());
+        let offer = Offer::Ready(mine.clone().into());
         let one = async |peer| -> Result<(Link, Agreement), SessionFault> {
             let mut link = self.open(mine.session, peer).await?;
             let theirs = exchange(&mut link, &offer, peer).await?;
@@ -133,7 +133,7 @@ async fn exchange(link: &mut Link, mine: &Offer, peer: PartyId) -> Result<Offer,
 /// The agreement that a peer offers, which must be the same.
 fn check(mine: &Agreement, theirs: Offer, peer: PartyId) -> Result<Agreement, SessionFault> {
     let theirs = match theirs {
-        Offer::Ready(theirs) => theirs,
+        Offer::Ready(theirs) => *theirs,
         Offer::Unable(reason) => {
             let message = format!("{peer} cannot take part: {}", printable(&reason));
             return Err(SessionFault::new(FaultKind::BadJob, Some(peer), message));

@@ -9,9 +9,10 @@ use crate::control::SessionFault;
 use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::identity::Name;
+use crate::inference::KeptShare;
 use crate::job::{Job, Multiplication, Security};
-use crate::model;
-use crate::node::{ApprovalPolicy, Node, StockGuard};
+use crate::model::{self, TensorTerms};
+use crate::node::{ApprovalPolicy, KeptError, Node, StockGuard, kept_model};
 use crate::schema::Schema;
 use crate::store::{NewSession, StoredSubmission};
 use crate::triples::{self, Stock, StockOffer};
@@ -30,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) submissions: Vec<StoredSubmission>,
     pub(super) blueprint: Blueprint,
     pub(super) agreement: Agreement,
+    /// The kept model that the training starts from.
+    pub(super) start: Option<KeptShare>,
     /// The stocks of triples that the job draws from.
     pub(super) stocks: Vec<Stock>,
     /// Keeps other sessions from these.
@@ -147,6 +150,11 @@ fn prepare_job(
     if request.purpose == Purpose::Rehearse {
         rehearse::check(&job, &blueprint)?;
     }
+    // Nothing else touches the model: a rehearsal starts from made-up weights.
+    let start = match request.purpose {
+        Purpose::Train => start_of(node, client, &job, &schema, &blueprint)?,
+        Purpose::Preprocess | Purpose::Rehearse | Purpose::Infer => None,
+    };
     let (stocks, offers, reserved) = stocks(node, request.purpose, &job, &blueprint)?;
     let data = submissions.iter().map(|submission| DataSetDigest {
         id: submission.id,
@@ -164,8 +172,18 @@ fn prepare_job(
         rows,
         data: data.collect(),
         stocks: offers,
+        start: start.as_ref().map(|start| start.terms.digest()),
     };
-    Ok(Prepared { job, schema, submissions, blueprint, agreement, stocks, _reserved: reserved })
+    Ok(Prepared {
+        job,
+        schema,
+        submissions,
+        blueprint,
+        agreement,
+        start,
+        stocks,
+        _reserved: reserved,
+    })
 }
 
 /// The fault of a job whose data are not here, of which something can be done without them.
@@ -201,6 +219,47 @@ fn require_approvals(
         missing.join(" and "),
         job.short()
     )))
+}
+
+/// The kept model that the job starts from, if its own job allows that, and it is a model of the
+/// same network for the same features.
+fn start_of(
+    node: &Node,
+    client: &Name,
+    job: &Job,
+    schema: &Schema,
+    blueprint: &Blueprint,
+) -> Result<Option<KeptShare>, SessionFault> {
+    let Some(id) = job.start() else { return Ok(None) };
+    let model = kept_model(node, id).map_err(|e| match e {
+        KeptError::Unknown { .. } => SessionFault::bad_job(e),
+        e => SessionFault::internal(e),
+    })?;
+    let terms = &model.terms;
+    let unfit = |reason: String| {
+        Err(SessionFault::bad_job(format!("the training cannot start from model {id}: {reason}")))
+    };
+    if !terms.policy.allows_training(client, job.receiver()) {
+        return unfit(format!(
+            "the section [inference] of its job does not say fine_tune = true, or does not list \
+             {client} and {}",
+            job.receiver()
+        ));
+    }
+    if terms.schema != schema.digest() {
+        return unfit("it was made for another schema".into());
+    }
+    let name = |tensor: &TensorTerms| (tensor.name.clone(), tensor.rows, tensor.columns);
+    let needed = model::tensors(blueprint.layers()).into_iter().map(|t| TensorTerms::new(t, 0));
+    let (needed, found): (Vec<_>, Vec<_>) =
+        (needed.map(|t| name(&t)).collect(), terms.tensors.iter().map(name).collect());
+    if let Some((name, rows, columns)) = needed.iter().find(|tensor| !found.contains(tensor)) {
+        return unfit(format!("it has no {name} of {rows} x {columns}, which the network needs"));
+    }
+    match needed.len() == found.len() {
+        true => Ok(Some(model)),
+        false => unfit("it has more tensors than the network".into()),
+    }
 }
 
 /// The stocks that a session draws from or fills, what is here of them, and that no other

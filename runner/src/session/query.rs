@@ -99,6 +99,7 @@ pub(super) fn prepare(
             manifest: submission.manifest,
         }],
         stocks: Vec::new(),
+        start: None,
     };
     Ok(PreparedQuery { query: query.clone(), agreement, model, submission, blueprint })
 }
@@ -159,7 +160,7 @@ pub(super) async fn answer<S: Security>(
 }
 
 /// Weights and bias of each layer, of the tensors of a model one after the other.
-fn parameters(model: &KeptShare) -> Vec<Parameters<Fixed>> {
+pub(super) fn parameters(model: &KeptShare) -> Vec<Parameters<Fixed>> {
     let mut start = 0;
     let mut tensors = model.terms.tensors.iter().map(|tensor| {
         let shape = [tensor.rows as usize, tensor.columns as usize];

@@ -72,6 +72,7 @@ fn terms() -> Terms {
         rows: 40,
         spec,
         figures: Vec::new(),
+        start: None,
         tensors: tensors(blueprint.layers()).into_iter().map(tensor).collect(),
     }
 }
