@@ -13,6 +13,7 @@
 //! * [`infer`] predicts with a model that stays shared;
 //! * [`validation`] says how well it does on rows that stay secret;
 //! * [`range`] says how close a training comes to overflow;
+//! * [`watch`] counts on shares what leaves its range;
 //! * [`twin`] trains the same in the clear, for comparison;
 //! * [`volume`] are images as rows, and windows over them;
 //! * [`triples`] says what triples a training needs.
@@ -66,3 +67,4 @@ pub mod triples;
 pub mod twin;
 pub mod validation;
 pub mod volume;
+pub mod watch;

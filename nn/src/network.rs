@@ -8,6 +8,7 @@ use crate::loss::Loss;
 use crate::optim::{Updater, WithGradient};
 use crate::plan::{FACTOR_SCALE, Plan, StepSize};
 use crate::seed::Seed;
+use crate::watch::Notes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::try_join;
 use mpc_core::error::{Error, Result};
@@ -23,6 +24,7 @@ pub struct Network<T> {
     seed: Seed,
     /// Steps of training so far.
     steps: u32,
+    watched: bool,
 }
 
 /// A layer and what its forward pass saved.
@@ -51,7 +53,8 @@ impl<T: Clone> Network<T> {
         let loss = blueprint.spec().model.loss;
         let class_weights = training.class_weights.clone();
         let updater = Updater::new(blueprint);
-        Ok(Network { layers, loss, class_weights, updater, plan, seed: *seed, steps: 0 })
+        let (seed, watched) = (*seed, false);
+        Ok(Network { layers, loss, class_weights, updater, plan, seed, steps: 0, watched })
     }
 
     /// The same network with other tensors, in the order of [`LayerShape::pairs`](crate::blueprint::LayerShape::pairs) and at any scale.
@@ -121,7 +124,13 @@ impl<T: Clone> Network<T> {
         self.layers
     }
 
-    /// The network after one step of training on a batch.
+    /// The same, whose steps of training note down the numbers that have to stay in range.
+    pub fn watched(self) -> Self {
+        Network { watched: true, ..self }
+    }
+
+    /// The network after one step of training on a batch, and what the step noted, if it is
+    /// [`Network::watched`].
     ///
     /// The gradient of a layer runs beside the errors of the layers below; the updates of all
     /// layers come last and share their rounds, if they need any.
@@ -134,19 +143,26 @@ impl<T: Clone> Network<T> {
         input: T,
         labels: &T,
         batch: usize,
-    ) -> Result<Self> {
-        let Network { layers, loss, class_weights, updater, plan, seed, steps } = self;
+    ) -> Result<(Self, Option<Notes<T>>)> {
+        let Network { layers, loss, class_weights, updater, plan, seed, steps, watched } = self;
+        let step = updater.step_size(batch);
+        let notes =
+            watched.then(|| Notes::new(plan.head_room, (updater.gradient_limit(), step.shift)));
         let mut passed = Vec::with_capacity(layers.len());
         let mut value = input;
-        for (index, layer) in layers.into_iter().enumerate() {
+        let mut layers = layers.into_iter().enumerate().peekable();
+        while let Some((index, layer)) = layers.next() {
             let step = engine.step(&format!("forward-{index}"));
             let layer = layer.in_step(&seed, index as u32, steps);
             let (output, saved) = layer.forward(&step, value).await?;
+            if let Some(notes) = notes.as_ref().filter(|_| layer.is_trained()) {
+                let matched = matches!(layers.peek(), Some((_, Layer::MaxPool(_))));
+                notes.outputs(engine, index, &output, matched);
+            }
             passed.push((layer.after_forward(&saved), saved));
             value = output;
         }
-        let step = updater.step_size(batch);
-        let backward = Backward { scale: plan.errors, step };
+        let backward = Backward { scale: plan.errors, step, notes: notes.as_ref() };
         let stage = engine.step("loss");
         let mut error = loss.error(&stage, value, labels, plan.errors).await?;
         if !class_weights.is_empty() {
@@ -157,21 +173,23 @@ impl<T: Clone> Network<T> {
         let (updater, layers) = updater.update(&engine.step("update"), layers, step).await?;
         let layers = layers.into_iter().map(Layer::predicting).collect();
         let steps = steps.wrapping_add(1);
-        Ok(Network { layers, loss, class_weights, updater, plan, seed, steps })
+        let network = Network { layers, loss, class_weights, updater, plan, seed, steps, watched };
+        Ok((network, notes))
     }
 }
 
 /// What the backward pass knows at every layer.
-#[derive(Clone, Copy)]
-struct Backward {
+struct Backward<'n, T> {
     /// Scale of the errors.
     scale: u32,
     step: StepSize,
+    /// What is noted of its numbers, if anything is.
+    notes: Option<&'n Notes<T>>,
 }
 
-impl Backward {
+impl<T: Clone> Backward<'_, T> {
     /// The error at the output with the factor of the step, at the scale of errors.
-    async fn weighted<E: Engine>(&self, engine: &E, error: E::Tensor) -> Result<E::Tensor> {
+    async fn weighted<E: Engine<Tensor = T>>(&self, engine: &E, error: T) -> Result<T> {
         let error = if self.step.factor == 1.0 {
             error
         } else {
@@ -182,15 +200,16 @@ impl Backward {
 
     /// Passes the error down through the layers, last first, and answers with the layers
     /// and their gradients.
-    fn descend<'a, E: Engine>(
+    fn descend<'a, E: Engine<Tensor = T>>(
         &'a self,
         engine: &'a E,
-        mut passed: Vec<Passed<E::Tensor>>,
-        error: E::Tensor,
-    ) -> LocalBoxFuture<'a, Result<Vec<WithGradient<E::Tensor>>>> {
+        mut passed: Vec<Passed<T>>,
+        error: T,
+    ) -> LocalBoxFuture<'a, Result<Vec<WithGradient<T>>>> {
         Box::pin(async move {
             let Some((layer, saved)) = passed.pop() else { return Ok(Vec::new()) };
-            let stage = engine.step(&format!("backward-{}", passed.len()));
+            let index = passed.len();
+            let stage = engine.step(&format!("backward-{index}"));
             let error = layer.receive_error(&stage.step("receive"), error, self.scale).await?;
             let gradient = stage.step("gradient");
             let (gradient, mut layers) =
@@ -200,8 +219,15 @@ impl Backward {
                     }
                     let step = stage.step("input");
                     let error = layer.input_error(&step, &saved, &error, self.scale).await?;
+                    if let Some(notes) = self.notes.filter(|_| layer.is_trained()) {
+                        notes.errors(engine, index, &error);
+                    }
                     self.descend(engine, passed, error).await
                 },)?;
+            if let (Some(notes), Some(Parameters { weights, bias })) = (self.notes, &gradient) {
+                notes.gradient(engine, index, weights);
+                notes.gradient(engine, index, bias);
+            }
             layers.push((layer, gradient));
             Ok(layers)
         })

@@ -69,6 +69,11 @@ pub const MAX_SCALE: u32 = 16;
 pub const MIN_OVERRIDE: u32 = 8;
 /// Integer bits of activations and errors that the plan leaves room for by default.
 pub const DEFAULT_HEAD_ROOM: u32 = 9;
+/// Most integer bits that leave room for [`MIN_SCALE`].
+pub const MAX_HEAD_ROOM: u32 = {
+    let (rescaled, compared) = (MAX_RESCALE_BITS - 2 * MIN_SCALE, MAX_COMPARE_BITS - MIN_SCALE);
+    if rescaled < compared { rescaled } else { compared }
+};
 /// Fractional bits of the factor `c`.
 pub const FACTOR_SCALE: u32 = 14;
 
@@ -138,8 +143,7 @@ impl Plan {
         let most = MAX_RESCALE_BITS.saturating_sub(self.head_room) / 2;
         let most = most.min(MAX_COMPARE_BITS.saturating_sub(self.head_room));
         if most < MIN_SCALE {
-            let max = (MAX_RESCALE_BITS - 2 * MIN_SCALE).min(MAX_COMPARE_BITS - MIN_SCALE);
-            return too_large("head_room", self.head_room, max);
+            return too_large("head_room", self.head_room, MAX_HEAD_ROOM);
         }
         for (key, scale) in [("activations", self.activations), ("errors", self.errors)] {
             if scale > most {

@@ -34,6 +34,9 @@
 //! metrics = ["loss", "accuracy", "auc"]   # opened at the end
 //! each_epoch = ["loss"]              # opened after each epoch; optional
 //! early_stopping = { metric = "loss", patience = 5 }   # optional
+//!
+//! [debug]                            # optional
+//! count_range_violations = true      # counted under MPC, and revealed at the end
 //! ```
 //!
 //! Images need their shape, and their columns in its order: row by row, pixel by pixel, and
@@ -129,6 +132,24 @@ pub struct Spec {
     /// Rows that are kept back to judge the model by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<ValidationSpec>,
+    /// What is looked at to find out whether the training is sound.
+    #[serde(default, skip_serializing_if = "DebugSpec::is_default")]
+    pub debug: DebugSpec,
+}
+
+/// What is looked at to find out whether a training is sound, at a cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebugSpec {
+    /// Whether numbers that leave their range are counted, see [`crate::watch`].
+    #[serde(default)]
+    pub count_range_violations: bool,
+}
+
+impl DebugSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How features are scaled before they enter the network.

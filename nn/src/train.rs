@@ -10,6 +10,7 @@ use crate::scaling::{FeatureMap, scale_features};
 use crate::seed::Seed;
 use crate::spec::{EarlyStopping, Metric};
 use crate::validation::{self, Figure};
+use crate::watch::{RangeCount, Watch};
 use mpc_core::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -60,6 +61,9 @@ pub trait Observer {
     /// Called with what was revealed after an epoch, counted from 1; `last` where no other
     /// epoch follows.
     fn figures(&mut self, _epoch: usize, _figures: &[Figure], _last: bool) {}
+
+    /// Called at the end, where it was counted how many numbers left their range.
+    fn range_counts(&mut self, _counts: &[RangeCount]) {}
 }
 
 /// Follows nothing and stops nothing.
@@ -137,6 +141,9 @@ pub async fn train_from<E: Engine>(
         }
     }
     ask(observer, Event::Folding, "folding")?;
+    if let Some(watch) = trainer.watch.take() {
+        observer.range_counts(&watch.reveal(&engine.step("range")).await?);
+    }
     trainer.finish().await
 }
 
@@ -187,6 +194,8 @@ pub struct Trainer<'a, E: Engine> {
     map: FeatureMap<E::Tensor>,
     /// Rows that are trained on, and rows that the network is judged by.
     rows: [Vec<usize>; 2],
+    /// What has left its range so far, where that is counted.
+    watch: Option<Watch<E::Tensor>>,
 }
 
 impl<'a, E: Engine> Trainer<'a, E> {
@@ -212,7 +221,10 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let (features, map) =
             scale_features(&step, scaling, &shape.columns, features, plan.input).await?;
         let rows = blueprint.divided(seed);
-        Ok(Trainer { engine, blueprint, seed: *seed, network, features, labels, map, rows })
+        let watch = spec.debug.count_range_violations.then(Watch::default);
+        let network = if watch.is_some() { network.watched() } else { network };
+        let seed = *seed;
+        Ok(Trainer { engine, blueprint, seed, network, features, labels, map, rows, watch })
     }
 
     /// The same with the weights of a model, made for the features as they came, in place of
@@ -266,9 +278,14 @@ impl<'a, E: Engine> Trainer<'a, E> {
         stage.begin_batch(rows.len())?;
         let features = stage.select_rows(&self.features, rows)?;
         let labels = stage.select_rows(&self.labels, rows)?;
-        let network = self.network.trained(stage, features, &labels, rows.len()).await?;
+        let (network, notes) = self.network.trained(stage, features, &labels, rows.len()).await?;
         stage.checkpoint().await?;
-        Ok(Trainer { network, ..self })
+        // After the batch: what was prepared for it does not have to serve for this as well.
+        let watch = match (self.watch, notes) {
+            (Some(watch), Some(notes)) => Some(watch.count(&stage.step("range"), notes).await?),
+            (watch, _) => watch,
+        };
+        Ok(Trainer { network, watch, ..self })
     }
 
     /// Figures of the network on the rows that are kept back.

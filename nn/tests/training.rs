@@ -122,7 +122,7 @@ fn dropout_leaves_nothing_out_when_a_network_is_judged_between_steps() {
     let plain = |values: &Array2<f64>| PlainTensor { values: values.clone(), scale: DATA_SCALE };
     let network = Network::new(&engine, &blueprint, plan, &seed).unwrap();
     let labels = plain(&data.labels);
-    let network = finish(network.trained(&engine, plain(&data.features), &labels, 8)).unwrap();
+    let (network, _) = finish(network.trained(&engine, plain(&data.features), &labels, 8)).unwrap();
     let outputs = finish(network.outputs(&engine, plain(&data.features))).unwrap().values;
     assert!(outputs.rows().into_iter().all(|row| row == outputs.row(0)), "{outputs}");
 }

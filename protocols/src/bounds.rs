@@ -1,7 +1,8 @@
 //! Whether shared integers are what they are claimed to be: bits that are set where one
 //! is not, and their conjunction over many elements.
 
-use crate::and::and_all;
+use crate::and::{and, and_all};
+use crate::inject::inject;
 use crate::mul::mul;
 use crate::sign::sign;
 use futures_util::try_join;
@@ -69,6 +70,42 @@ pub async fn not_a_bit<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, scale: u32) ->
         sign(&between.step("sign"), &product, 2 * scale as usize + 2).await
     })?;
     Ok(Bin::concat(&[&outside, &between]))
+}
+
+/// Ones where `x` is not below its bound in magnitude, and zeros elsewhere, `1 x elements`; there
+/// is a bound for each element.
+///
+/// Of `x + (bound - 1)` and `(bound - 1) - x` modulo `2^64` one is negative for every such `x`, and
+/// both where `x` is close to `2^63`; so the bits are put together by an OR.
+///
+/// # Preconditions
+/// Bounds are from 1 to `2^62`.
+///
+/// # Cost
+/// That of two signs of 64 bits an element, an AND and an injected bit.
+///
+/// # Security
+/// As [`sign`] and [`inject`]; nothing is opened.
+///
+/// # Errors
+/// `Misuse` for other bounds, or more or fewer of them than there are elements.
+pub async fn beyond<S: Security>(
+    ctx: &Ctx<S>,
+    x: &Arith<Z64>,
+    bounds: &[u64],
+) -> Result<Arith<Z64>> {
+    if bounds.len() != x.len() || bounds.iter().any(|bound| !(1..=1 << 62).contains(bound)) {
+        return Err(Error::Misuse("elements need a bound each, from 1 to 2^62".into()));
+    }
+    let x = x.reshape([1, x.len()])?;
+    let highest: Vec<u64> = bounds.iter().map(|bound| bound - 1).collect();
+    let above = x.add_public_matrix(ctx.party(), &highest)?;
+    let below = x.neg().add_public_matrix(ctx.party(), &highest)?;
+    let signs = sign(&ctx.step("signs"), &Arith::concat_rows(&[&above, &below])?, 64).await?;
+    let signs = signs.split_plane(2, x.len());
+    let (low, high) = (signs.slice(0..1), signs.slice(1..2));
+    let both = and(&ctx.step("both"), &low, &high).await?;
+    inject(&ctx.step("inject"), &low.xor(&high).xor(&both), 0).await
 }
 
 /// Where all bits are zero, a plane of 64 ones; otherwise some of them are zero.

@@ -12,7 +12,7 @@ use mpc_core::share::{Arith, Bin, Fixed};
 use mpc_core::testing::{deal, deal_bits, run3_with_cost};
 use protocols::and::{and, and_all};
 use protocols::argmax::argmax_of_rows;
-use protocols::bounds::{none_set, not_a_bit, outside};
+use protocols::bounds::{beyond, none_set, not_a_bit, outside};
 use protocols::carry::{all_carries, carry_out};
 use protocols::concordance::concordance;
 use protocols::exp::exp_neg;
@@ -184,6 +184,8 @@ fn comparison_and_truncation() {
 fn bounds() {
     let outsides = cost(1, |ctx, x| async move { outside(&ctx, &x, -1, 1).await });
     assert_eq!(outsides, all(8, 2.0 * (63.0 + 3.0 * 181.0)));
+    let counted = cost(1, |ctx, x| async move { beyond(&ctx, &x, &[2; N]).await });
+    assert_eq!(counted, all(11, 2.0 * (63.0 + 3.0 * 181.0) + 3.0 * 65.0));
     let bits = cost(1, |ctx, x| async move { not_a_bit(&ctx, &x, 20).await });
     assert_eq!(bits, all(9, 1212.0 + 3.0 * 64.0 + 41.0 + 3.0 * 115.0));
     let none = cost(1, |ctx, _| async move {

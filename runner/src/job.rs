@@ -34,7 +34,10 @@
 //! shares; each must be listed in `reveal` too, for instance `reveal = ["model", "auc"]`. Instead of a
 //! fraction of the rows, `sets` can name data sets that are not trained on.
 //!
-//! `[model]`, `[training]`, `[features]`, `[precision]` and `[validation]` are those of
+//! With `count_range_violations = true` in a section `[debug]`, and `"range-violations"` in `reveal`, the
+//! parties count on shares how many numbers of each layer leave their range.
+//!
+//! `[model]`, `[training]`, `[features]`, `[precision]`, `[validation]` and `[debug]` are those of
 //! [`nn::spec`].
 
 use crate::digest::{Canonical, Digest};
@@ -46,8 +49,8 @@ use crate::schema::{Schema, SchemaError};
 use crate::sharefile::DataSetId;
 use mpc_core::security::{self, Security as _};
 use nn::spec::{
-    FeatureSpec, Metric, ModelSpec, PrecisionSpec, Scaling, Spec, SpecError, TrainingSpec,
-    ValidationSpec,
+    DebugSpec, FeatureSpec, Metric, ModelSpec, PrecisionSpec, Scaling, Spec, SpecError,
+    TrainingSpec, ValidationSpec,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -170,6 +173,8 @@ pub enum Reveal {
     Model,
     /// A figure of merit on the rows that are kept back, to parties, client and receiver.
     Metric(Metric),
+    /// How many numbers of each layer left their range, to parties and client.
+    RangeViolations,
 }
 
 impl Reveal {
@@ -178,6 +183,7 @@ impl Reveal {
         match self {
             Reveal::Model => "model",
             Reveal::Metric(metric) => metric.name(),
+            Reveal::RangeViolations => "range-violations",
         }
     }
 }
@@ -191,7 +197,8 @@ impl From<Reveal> for String {
 impl TryFrom<String> for Reveal {
     type Error = String;
     fn try_from(name: String) -> Result<Self, String> {
-        let all = || Metric::ALL.into_iter().map(Reveal::Metric).chain([Reveal::Model]);
+        let others = [Reveal::Model, Reveal::RangeViolations];
+        let all = || Metric::ALL.into_iter().map(Reveal::Metric).chain(others);
         all().find(|reveal| reveal.name() == name).ok_or_else(|| {
             let names: Vec<&str> = all().map(Reveal::name).collect();
             format!("`{name}` cannot be revealed: expected is one of {}", names.join(", "))
@@ -255,6 +262,8 @@ struct Raw {
     #[serde(default)]
     precision: PrecisionSpec,
     validation: Option<ValidationSpec>,
+    #[serde(default)]
+    debug: DebugSpec,
 }
 
 fn model_only() -> BTreeSet<Reveal> {
@@ -283,8 +292,9 @@ impl Job {
             reason: e.to_string(),
         })?;
         let Raw { name, receiver, security, multiplication, check_inputs, reveal, data, .. } = raw;
-        let Raw { inference, start, model, training, features, precision, validation, .. } = raw;
-        let spec = Spec { model, training, features, precision, validation };
+        let Raw { inference, start, model, training, features, .. } = raw;
+        let Raw { precision, validation, debug, .. } = raw;
+        let spec = Spec { model, training, features, precision, validation, debug };
         let job = Job {
             name,
             receiver,
@@ -353,6 +363,14 @@ impl Job {
 
     /// Every figure must be allowed, and what is allowed must be computed.
     fn validate_figures(&self) -> Result<(), JobError> {
+        let counted = self.spec.debug.count_range_violations;
+        if counted != self.reveal.contains(&Reveal::RangeViolations) {
+            return Err(JobError::Invalid(
+                "debug.count_range_violations = true, and \"range-violations\" in `reveal`: both \
+                 or neither"
+                    .into(),
+            ));
+        }
         let none = BTreeSet::new();
         let computed = self.spec.validation.as_ref().map_or(&none, |spec| &spec.metrics);
         let allowed = |metric: &Metric| self.reveal.contains(&Reveal::Metric(*metric));
@@ -573,6 +591,10 @@ pub(crate) mod tests {
         let start = format!("start = \"00112233445566778899aabbccddeeff\"\n{JOB}");
         assert!(refusal(&start).contains("features.scaling"));
         assert!(refusal(&start.replace("00112233", "")).contains("not the id of a kept model"));
+        let counted = format!("{JOB}\n[debug]\ncount_range_violations = true");
+        assert!(refusal(&counted).contains("\"range-violations\" in `reveal`"));
+        let told = format!("reveal = [\"model\", \"range-violations\"]\n{JOB}");
+        assert!(refusal(&told).contains("both or neither"));
         let unknown = format!("security = \"none\"\n{JOB}");
         assert!(refusal(&unknown).contains("semi-honest"));
     }

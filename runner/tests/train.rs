@@ -117,3 +117,23 @@ fn a_training_starts_from_a_model_that_the_parties_keep() {
     let closed = trial.ok("analyst", &["train", "closed.toml"]);
     refused(&closed["kept"], &same, "analyst", "does not say fine_tune");
 }
+
+/// The head-room of one bit is too little for these rows, that by default is not.
+#[test]
+fn a_debug_run_tells_how_many_numbers_left_their_range() {
+    let trial = Trial::running().with_data(60);
+    let debug = |more: &str| {
+        let job = format!("reveal = [\"model\", \"range-violations\"]\n{}{more}", job(1));
+        trial.job("job", &format!("{job}\n[debug]\ncount_range_violations = true"));
+        trial.ok("analyst", &["train", "job.toml"])["range_violations"].clone()
+    };
+    let beyond = |counts: &serde_json::Value| -> u64 {
+        counts.as_array().unwrap().iter().map(|count| count["beyond"].as_u64().unwrap()).sum()
+    };
+    let counts = debug("\n[precision]\nhead_room = 1");
+    assert_eq!((&counts[0]["layer"], &counts[0]["what"]), (&1.into(), &"outputs".into()));
+    assert_eq!((&counts[0]["bound"], &counts[0]["of"]), (&2.0.into(), &(60 * 8 * 2).into()));
+    assert!(beyond(&counts) > 0, "{counts}");
+    let counts = debug("");
+    assert_eq!((&counts[0]["bound"], beyond(&counts)), (&512.0.into(), 0));
+}

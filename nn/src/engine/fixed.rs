@@ -407,6 +407,10 @@ impl Engine for PlainFixed {
         Ok(Tensor { values: Array2::from_elem((1, 1), count as i64), scale: 0 })
     }
 
+    async fn beyond(&self, a: &Tensor, bounds: &[u64]) -> Result<Tensor> {
+        plain::beyond(a, bounds, |word, bound| word.unsigned_abs() >= bound, i64::from)
+    }
+
     async fn reveal(&self, a: &Tensor) -> Result<Array2<f64>> {
         Ok(Self::decode(a))
     }

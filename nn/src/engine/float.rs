@@ -216,6 +216,10 @@ impl Engine for PlainFloat {
         Ok(Tensor { values: Array2::from_elem((1, 1), count), scale: 0 })
     }
 
+    async fn beyond(&self, a: &Tensor, bounds: &[u64]) -> Result<Tensor> {
+        plain::beyond(a, bounds, |x, bound| x.abs() >= bound as f64, |is| f64::from(u8::from(is)))
+    }
+
     async fn reveal(&self, a: &Tensor) -> Result<Array2<f64>> {
         Ok(a.values.clone())
     }

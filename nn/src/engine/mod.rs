@@ -273,6 +273,11 @@ pub trait Engine: Sized {
         labels: &Self::Tensor,
     ) -> Result<Self::Tensor>;
 
+    /// A one for each element of `a`, `1 x n` at scale 0, that is not below its bound in magnitude,
+    /// and zero elsewhere; also of numbers that are too large for anything else. There is a bound,
+    /// from 1 to `2^62`, for each element.
+    async fn beyond(&self, a: &Self::Tensor, bounds: &[u64]) -> Result<Self::Tensor>;
+
     /// The values of a tensor, which all parties learn: the only way to them, for what the
     /// job's policy reveals. All that they depend on is verified before, if the engine
     /// verifies. No other operation may be under way.

@@ -10,6 +10,7 @@ use mpc_core::share::{Arith, Fixed, fixed_word};
 use mpc_core::triples::TripleSource;
 use ndarray::Array2;
 use protocols::beaver::settle;
+use protocols::bounds;
 use protocols::mul::{self, Operand};
 use protocols::open::open;
 use protocols::tournament::{Winner, tournament};
@@ -240,6 +241,10 @@ impl<S: Security> Engine for Mpc<S> {
     async fn concordance(&self, scores: &Fixed, labels: &Fixed) -> Result<Fixed> {
         let count = concordance::concordance(&self.ctx, &scores.share, &labels.share).await?;
         Ok(Fixed::new(count, 0))
+    }
+
+    async fn beyond(&self, a: &Fixed, bounds: &[u64]) -> Result<Fixed> {
+        Ok(Fixed::new(bounds::beyond(&self.ctx, &a.share, bounds).await?, 0))
     }
 
     async fn reveal(&self, a: &Fixed) -> Result<Array2<f64>> {

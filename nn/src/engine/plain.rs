@@ -63,6 +63,22 @@ pub(super) fn combine<V: Clone>(
     Ok(a)
 }
 
+/// What is told of elements, `1 x n`, that are beyond their bounds or not.
+pub(super) fn beyond<V>(
+    a: &PlainTensor<V>,
+    bounds: &[u64],
+    is_beyond: impl Fn(&V, u64) -> bool,
+    told: impl Fn(bool) -> V,
+) -> Result<PlainTensor<V>> {
+    if shape_of(a) != [1, bounds.len()] {
+        return Err(Error::Shape { op: "beyond", left: shape_of(a), right: [1, bounds.len()] });
+    }
+    let values = Array2::from_shape_fn((1, bounds.len()), |(_, at)| {
+        told(is_beyond(&a.values[(0, at)], bounds[at]))
+    });
+    Ok(PlainTensor { values, scale: 0 })
+}
+
 /// Refuses a second operand that is not exactly of the shape of the first.
 pub(super) fn require_same_shape<V>(
     op: &'static str,

@@ -13,7 +13,7 @@
 //!
 //! # Range and precision
 //!
-//! Averaged gradients must stay below 1.4 in magnitude. `v` has [`SQUARE_SCALE`] bits, and its
+//! Averaged gradients must stay below [`MAX_GRADIENT`] in magnitude. `v` has [`SQUARE_SCALE`] bits, and its
 //! rounding adds up to noise of some `sqrt(1 / (1 - beta2)) / 2` units; the least `epsilon` that a
 //! specification may ask for is 16 units' root, so that what the root is taken of stays above
 //! zero. Each inverse square root is right to `2e-5`.
@@ -26,6 +26,8 @@ use futures_util::try_join;
 use mpc_core::error::Result;
 use ndarray::Array2;
 
+/// What averaged gradients have to stay below.
+pub(super) const MAX_GRADIENT: f64 = 1.4;
 /// Fractional bits of the gradient and of its mean.
 const GRADIENT_SCALE: u32 = 29;
 /// Fractional bits of the mean square.

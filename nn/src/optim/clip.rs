@@ -49,6 +49,9 @@ const ROOT_SCALE: u32 = 24;
 /// Fractional bits of the factor by which gradients are shortened.
 const SHORTENING_SCALE: u32 = 16;
 
+/// What components must stay below, in bounds.
+pub(super) const MAX_OF_NORM: f64 = 2048.0;
+
 /// All components times `min(1, bound / norm)`, with the norm of all of them together.
 ///
 /// For the norm each component is rounded to `2^-16` of the bound; it must be below 2048 times

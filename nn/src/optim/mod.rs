@@ -116,6 +116,16 @@ impl<T: Clone> Updater<T> {
         }
     }
 
+    /// What components of the gradient of the next step, times the factor that errors carry, have
+    /// to stay below; infinity where any that fits a word will do.
+    pub fn gradient_limit(&self) -> f64 {
+        match (self.clip, self.rule) {
+            (Some(Clip::Norm(bound)), _) => clip::MAX_OF_NORM * bound * self.unit(self.steps),
+            (None, Rule::Adam { .. }) => adam::MAX_GRADIENT,
+            (Some(Clip::Value(_)), _) | (None, Rule::Sgd(_)) => f64::INFINITY,
+        }
+    }
+
     /// The layers after a step, and the optimiser that will make the next one.
     ///
     /// The gradients are exact and made of errors that carry the factor of `step`.

@@ -4,9 +4,9 @@ use crate::run3;
 use mpc_core::ring::Z64;
 use mpc_core::ring::bits::{from_planes, to_planes};
 use mpc_core::share::Bin;
-use mpc_core::testing::{deal, deal_bits, reconstruct_bits};
+use mpc_core::testing::{deal, deal_bits, reconstruct, reconstruct_bits};
 use proptest::prelude::*;
-use protocols::bounds::{none_set, not_a_bit, outside};
+use protocols::bounds::{beyond, none_set, not_a_bit, outside};
 
 /// Words around the bounds, their images at a distance of powers of two, and any others.
 fn words() -> impl Strategy<Value = Vec<u64>> {
@@ -56,6 +56,26 @@ proptest! {
         let expected: Vec<bool> =
             words.iter().map(|&word| word != 0 && word != 1 << scale).collect();
         prop_assert_eq!(any_plane(&found, words.len()), expected);
+    }
+
+    #[test]
+    fn what_is_beyond_its_bound_is_one(seed: u64, words in words(), bits in prop::collection::vec(0u32..=62, 80)) {
+        let mut words = words;
+        let bounds: Vec<u64> = (0..words.len() + 3).map(|at| 1 << bits[at % bits.len()]).collect();
+        // The bound of the last three is met, just not met, and met below zero.
+        let last = bounds[words.len()..].to_vec();
+        words.extend([last[0], last[1] - 1, last[2].wrapping_neg()]);
+        let x = deal::<Z64>(seed, [1, words.len()], &words);
+        let found = run3(seed, |ctx| {
+            let (x, bounds) = (x[ctx.party().index()].clone(), bounds.clone());
+            async move { beyond(&ctx, &x, &bounds).await }
+        });
+        let expected: Vec<u64> = words
+            .iter()
+            .zip(&bounds)
+            .map(|(&word, &bound)| u64::from((word as i64).unsigned_abs() >= bound))
+            .collect();
+        prop_assert_eq!(reconstruct(&found), expected);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use nn::blueprint::{Blueprint, Column, DataShape, Target};
 use nn::infer::Answer;
 use nn::loss::Loss;
 use nn::spec::{
-    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder, Scaling,
-    Schedule, Spec, SpecError, TrainingSpec, Units, lenet,
+    DebugSpec, FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder,
+    Scaling, Schedule, Spec, SpecError, TrainingSpec, Units, lenet,
 };
 use nn::volume::Volume;
 use serde::{Deserialize, Serialize};
@@ -316,6 +316,7 @@ impl Task {
             features: FeatureSpec { scaling: Scaling::None },
             precision: PrecisionSpec::default(),
             validation: None,
+            debug: DebugSpec::default(),
         };
         let rows = batch.saturating_mul(BATCHES);
         let columns = vec![Column::Bounded; inputs];

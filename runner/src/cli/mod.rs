@@ -19,6 +19,7 @@ mod predict;
 mod predict_private;
 mod preprocess;
 mod range;
+mod range_counts;
 mod rehearsing;
 mod schema;
 mod share;

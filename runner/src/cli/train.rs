@@ -2,6 +2,7 @@
 
 use super::following::follow;
 use super::participant::ParticipantArgs;
+use super::range_counts;
 use super::rehearsing::measured_forecast;
 use super::training_bar::TrainingBar;
 use crate::bench::figures::bytes;
@@ -14,6 +15,7 @@ use crate::files;
 use crate::job::Job;
 use crate::output::Output;
 use crate::session::{self, TrainEvent, TrainReport};
+use nn::watch::RangeCount;
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -94,6 +96,12 @@ struct Summary {
     /// What was revealed after the last epoch, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     figures: Option<serde_json::Value>,
+    /// What left its range, layer by layer, where the job counts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range_violations: Option<Vec<RangeCount>>,
+    /// The same for people.
+    #[serde(skip)]
+    range_text: Option<String>,
 }
 
 impl Summary {
@@ -115,6 +123,8 @@ impl Summary {
             pids: report.parties.map(|party| party.pid),
             forecast,
             figures: report.figures.last().map(named),
+            range_violations: report.range.clone(),
+            range_text: report.range.as_deref().map(|counts| range_counts::text(job, counts)),
         }
     }
 
@@ -162,6 +172,9 @@ impl Summary {
                 "\nThe parties keep the model and answer: tercet predict {id} --private --data \
                  rows.csv"
             );
+        }
+        if let Some(counted) = &self.range_text {
+            text += &format!("\n{counted}");
         }
         text += &match self.compared() {
             Some(table) => format!("\n{table}"),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mpc_core::net::{SessionId, Traffic};
 use mpc_core::party::PartyId;
 use nn::validation::Figure;
+use nn::watch::RangeCount;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -177,6 +178,8 @@ pub enum SessionEvent {
     Progress(Progress),
     /// What was revealed of the model after an epoch.
     Figures(EpochFigures),
+    /// How many numbers of each layer left their range, at the end of a training.
+    Range(Vec<RangeCount>),
     /// What this party measured in a rehearsal of the whole training.
     Rehearsed(Box<Rehearsal>),
     /// Nothing new; sent regularly so that silence means trouble.

@@ -7,8 +7,8 @@ use crate::mnist;
 use crate::schema::{Label, Schema};
 use nn::loss::Loss;
 use nn::spec::{
-    FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder, Scaling,
-    Schedule, Spec, TrainingSpec, Units, lenet,
+    DebugSpec, FeatureSpec, Initial, LayerSpec, ModelSpec, OptimiserSpec, PrecisionSpec, RowOrder,
+    Scaling, Schedule, Spec, TrainingSpec, Units, lenet,
 };
 use nn::volume::Volume;
 use serde::Serialize;
@@ -118,6 +118,7 @@ impl Settings {
             features: FeatureSpec { scaling },
             precision: PrecisionSpec::default(),
             validation: None,
+            debug: DebugSpec::default(),
         }
     }
 

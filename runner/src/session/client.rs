@@ -13,6 +13,7 @@ use crate::identity::Identity;
 use mpc_core::net::SessionId;
 use mpc_core::party::PartyId;
 use nn::spec::MAX_EPOCHS;
+use nn::watch::RangeCount;
 use std::time::Duration;
 use tokio::io::{AsyncRead, WriteHalf};
 use tokio::sync::mpsc;
@@ -66,6 +67,8 @@ pub struct TrainReport {
     pub parties: [SessionStats; 3],
     /// What was revealed after epochs.
     pub figures: Vec<EpochFigures>,
+    /// What left its range, as at least two parties say, where that was counted.
+    pub range: Option<Vec<RangeCount>>,
     /// What each party measured in a rehearsal, where it was one.
     pub rehearsed: [Option<Rehearsal>; 3],
 }
@@ -182,6 +185,7 @@ struct Follower {
     figures: [Vec<EpochFigures>; 3],
     figures_shown: Vec<EpochFigures>,
     forecast: Option<Forecast>,
+    range: [Option<Vec<RangeCount>>; 3],
     rehearsed: [Option<Rehearsal>; 3],
     evidence: [Option<String>; 3],
     ends: [Option<End>; 3],
@@ -252,6 +256,7 @@ impl Follower {
                 }
                 self.show_figures(on_event);
             }
+            Ok(SessionEvent::Range(counts)) => self.range[i] = Some(counts),
             Ok(SessionEvent::Rehearsed(rehearsal)) => self.rehearsed[i] = Some(*rehearsal),
             Ok(SessionEvent::Evidence(path)) => self.evidence[i] = Some(printable(&path)),
             Ok(SessionEvent::Refused(refusal)) => self.end(party, End::Refused(refusal)),
@@ -339,8 +344,8 @@ impl Follower {
         }
         if let (Ok(parties), Some(agreement)) = (stats.try_into(), self.agreements[0]) {
             let figures = self.figures_shown;
-            let rehearsed = self.rehearsed;
-            return Ok(TrainReport { session, agreement, parties, figures, rehearsed });
+            let (range, rehearsed) = (of_two(self.range), self.rehearsed);
+            return Ok(TrainReport { session, agreement, parties, figures, range, rehearsed });
         }
         // Those who were told to stop because of a third have nothing to add.
         let stopped_at = stopped_at.filter(|_| cancelled || !self.abandoned);
@@ -353,6 +358,14 @@ impl Follower {
         let evidence = evidence.filter_map(|(party, path)| Some((party, path?)));
         Err(most_telling(faults, evidence.collect()))
     }
+}
+
+/// What two parties tell alike, of whom at most one is corrupt.
+fn of_two<T: PartialEq>([first, second, third]: [Option<T>; 3]) -> Option<T> {
+    if first.is_some() && (first == second || first == third) {
+        return first;
+    }
+    second.filter(|second| third.as_ref() == Some(second))
 }
 
 /// The request to train a job in a fresh session.

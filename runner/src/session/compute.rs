@@ -32,6 +32,7 @@ use nn::seed::Seed;
 use nn::spec::Metric;
 use nn::train::{Dataset, Event, Observer, TrainedModel, train_from};
 use nn::validation::Figure;
+use nn::watch::RangeCount;
 use protocols::open::open;
 use std::cell::Cell;
 use std::io;
@@ -265,6 +266,10 @@ impl<F: FnMut(Progress)> Observer for Told<'_, F> {
         }
         let figures = EpochFigures { epoch: epoch as u64, last, figures };
         self.news.send_modify(|news| news.figures.push(figures));
+    }
+
+    fn range_counts(&mut self, counts: &[RangeCount]) {
+        self.news.send_modify(|news| news.range = Some(counts.to_vec()));
     }
 }
 

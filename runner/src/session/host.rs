@@ -20,6 +20,7 @@ use crate::store::StoreError;
 use jiff::Timestamp;
 use mpc_core::exec::Outcome;
 use mpc_core::net::SessionId;
+use nn::watch::RangeCount;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
@@ -98,6 +99,8 @@ pub(super) struct News {
     pub(super) progress: Option<Progress>,
     /// What was revealed so far.
     pub(super) figures: Vec<EpochFigures>,
+    /// What left its range, where that was counted.
+    pub(super) range: Option<Vec<RangeCount>>,
     /// What a rehearsal came to.
     pub(super) rehearsed: Option<Rehearsal>,
 }
@@ -205,6 +208,9 @@ impl Reporter {
         for figures in news.figures.iter().skip(self.told.figures.len()) {
             self.quiet = 0;
             to_client.send(&SessionEvent::Figures(figures.clone())).await?;
+        }
+        if let (Some(range), None) = (&news.range, &self.told.range) {
+            to_client.send(&SessionEvent::Range(range.clone())).await?;
         }
         if let (Some(rehearsal), None) = (&news.rehearsed, &self.told.rehearsed) {
             to_client.send(&SessionEvent::Rehearsed(rehearsal.clone().into())).await?;
