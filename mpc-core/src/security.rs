@@ -115,8 +115,9 @@ pub struct Components {
     pub second: Arc<Words>,
 }
 
-/// Which components of a factor can differ from zero, as all parties know: a helper `P_h` for
-/// the elements of third number `h` holds `x_h` and `x_{h+1}` and lacks `x_{h+2}`.
+/// Which components of a factor count, as all parties know; the others are taken as zero,
+/// whatever is there. A helper `P_h` for the elements of third number `h` of a row holds `x_h`
+/// and `x_{h+1}` and lacks `x_{h+2}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Support([bool; 3]);
 
@@ -133,7 +134,7 @@ impl Support {
     pub const LACKING: Support = Support([false, false, true]);
 
     /// Whether the first and the second component that `party` holds of the elements in
-    /// third number `third` can differ from zero.
+    /// third number `third` count.
     pub fn held(self, party: PartyId, third: usize) -> [bool; 2] {
         let of = |component: usize| self.0[(component + 3 - third) % 3];
         [of(party.index()), of(party.index() + 1)]
@@ -147,7 +148,7 @@ pub enum Product {
     Elementwise {
         /// Width of the ring.
         bits: u32,
-        /// Which components of `x` and `y` matter.
+        /// Which components of `x` and `y` count, all elements being one row.
         supports: [Support; 2],
         /// `x`, `y` and `z`.
         operands: [Components; 3],
@@ -174,6 +175,8 @@ pub enum Product {
     },
     /// `z = x & y` bit by bit.
     And {
+        /// Which components of `x` and `y` count, the words of a plane being a row.
+        supports: [Support; 2],
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },

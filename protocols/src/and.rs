@@ -8,7 +8,7 @@ use crate::reshare::reshare_bits;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::elementwise::replicated_and_acc;
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{AdditiveBits, Bin, Words};
 use mpc_core::triples::{ProductShape, Supply};
 
@@ -33,7 +33,10 @@ pub async fn and<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {
     let mut local = Words::zeroed(x.first().len());
     replicated_and_acc(&mut local, x.first(), x.second(), y.first(), y.second());
     let z = reshare_bits(ctx, AdditiveBits::new(x.lanes(), x.planes(), local)).await?;
-    ctx.record(|| Product::And { operands: [x.into(), y.into(), (&z).into()] });
+    ctx.record(|| Product::And {
+        supports: [Support::ALL; 2],
+        operands: [x.into(), y.into(), (&z).into()],
+    });
     Ok(z)
 }
 

@@ -4,7 +4,7 @@
 //! twice (ABY3: Mohassel, Rindal, CCS 2018, section 5.4). The first product is one of two
 //! components that a helper knows: it puts that in ([`crate::thirds`]).
 
-use crate::thirds::{Parts, Thirds, input_words, mul_by_lacking};
+use crate::thirds::{Thirds, input_words, mul_by_lacking};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
@@ -42,20 +42,19 @@ pub async fn inject_claiming<S: Security>(
 ) -> Result<Arith<Z64>> {
     let shape = [bits.planes(), bits.lanes()];
     let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
-    let thirds = Thirds::new(ctx.party(), first.len());
-    let Parts { first, second, lacking } = thirds.of_words(shape, &first, &second);
-    let scaled = first.scale(1 << shift);
-    // Step 1: d = b_h xor b_{h+1}.
+    let words = Arith::from_components(shape, first, second);
+    // Step 1: d = b_h xor b_{h+1}; what is computed is d + b_{h+2}, of which a helper knows d.
     let both = input_words(&ctx.step("first"), shape, 64 - shift, known).await?.scale(1 << shift);
+    let scaled = words.scale(1 << shift);
     ctx.record(|| Product::Elementwise {
         bits: 64,
         supports: [Support::FIRST, Support::SECOND],
-        operands: [(&scaled).into(), (&second).into(), (&both).into()],
+        operands: [(&scaled).into(), (&words).into(), (&both).into()],
     });
-    let d = scaled.add(&second.scale(1 << shift))?.sub(&both.scale(2))?;
+    let sum = scaled.sub_multiple(&both, 2)?;
     // Step 2: b = d xor b_{h+2}.
-    let both = mul_by_lacking(&ctx.step("second"), &d, &lacking, shift).await?;
-    d.add(&lacking.scale(1 << shift))?.sub(&both.scale(2))
+    let both = mul_by_lacking(&ctx.step("second"), &sum, &words, shift).await?;
+    sum.sub_multiple(&both, 2)
 }
 
 /// A component's bits as 0/1 words, plane by plane.

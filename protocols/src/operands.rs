@@ -5,13 +5,13 @@
 //! section 5.3). A value is the sum of three such operands, of which a helper, who knows two,
 //! makes one: it puts in the carries of their sum, one claim a bit ([`crate::thirds`]).
 
-use crate::thirds::{Parts, Thirds, input_planes, lanes_in};
+use crate::thirds::{Known, Thirds, input_planes, lanes_in};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Ring;
 use mpc_core::ring::bits::to_planes;
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 
 /// The low `width` bits of `x` as the sum of two binary operands modulo `2^width`, one lane an
@@ -55,17 +55,20 @@ pub async fn addends_claiming<S: Security, R: Ring>(
 ) -> Result<[Bin; 2]> {
     let lanes = x.len();
     let [first, second] = [x.first(), x.second()].map(|words| to_planes(words, width).into());
+    let x = Bin::from_components(lanes, width, first, second);
     let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
-    let Parts { first, second, lacking } =
-        thirds.of_planes(&Bin::from_components(lanes, width, first, second));
     let carries = input_planes(ctx, lanes, width - 1, known).await?;
     let none = Words::zeroed(lanes.div_ceil(64));
     let none = Bin::from_components(lanes, 1, none.clone(), none);
     let carried = Bin::concat(&[&none, &carries]);
     ctx.record(|| {
-        let below = carried.slice(0..width - 1);
-        let [a, b] = [&first, &second].map(|bits| bits.slice(0..width - 1).xor(&below));
-        Product::And { operands: [(&a).into(), (&b).into(), (&carries.xor(&below)).into()] }
+        let (x, below) = (x.slice(0..width - 1), carried.slice(0..width - 1));
+        let [a, b] = [Known::First, Known::Second].map(|part| thirds.xor_known(&below, &x, part));
+        Product::And {
+            supports: [Support::KNOWN; 2],
+            operands: [(&a).into(), (&b).into(), (&carries.xor(&below)).into()],
+        }
     });
-    Ok([first.xor(&second).xor(&carried), lacking])
+    let [known, lacking] = thirds.split(&x);
+    Ok([known.xor(&carried), lacking])
 }

@@ -11,7 +11,6 @@
 //! a bit of `x_{h+2}`, as in [`crate::helper`], could be wrong for one of its values: then
 //! the abort would tell that bit.)
 
-use crate::mul::local_products;
 use crate::wire::{pack_planes, pack_words, packed_planes_len, unpack_planes, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
@@ -22,28 +21,8 @@ use mpc_core::ring::pack::packed_len;
 use mpc_core::ring::prg::Prg;
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
+use std::convert::Infallible;
 use std::ops::Range;
-
-/// A component as the helper of an element sees it.
-#[derive(Clone, Copy)]
-enum Component {
-    /// `x_h`, which `P_{h-1}` knows as well.
-    First,
-    /// `x_{h+1}`, which `P_{h+1}` knows as well.
-    Second,
-    /// `x_{h+2}`, which the other two know.
-    Lacking,
-}
-
-/// The three components of a value, each as a free sharing.
-pub struct Parts<T> {
-    /// `x_h` of every element.
-    pub first: T,
-    /// `x_{h+1}` of every element.
-    pub second: T,
-    /// `x_{h+2}` of every element: what its helper does not know.
-    pub lacking: T,
-}
 
 /// The third with this number of a row of `len` words.
 pub fn third(len: usize, number: usize) -> Range<usize> {
@@ -72,28 +51,65 @@ impl Thirds {
         self.of(self.party)
     }
 
-    /// The two thirds with which `helper` does not help, in order.
-    fn others(&self, helper: PartyId) -> impl Iterator<Item = Range<usize>> {
-        PartyId::ALL.into_iter().filter(move |other| *other != helper).map(|other| self.of(other))
+    /// The thirds with which another party than `party` helps, in order.
+    fn others(&self, party: PartyId) -> impl Iterator<Item = (PartyId, Range<usize>)> {
+        let others = PartyId::ALL.into_iter().filter(move |helper| *helper != party);
+        others.map(|helper| (helper, self.of(helper)))
     }
 
-    /// Where this party's two components are the given one.
-    fn holding(&self, component: Component) -> [Range<usize>; 2] {
-        let (prev, own, next) = (self.party.prev(), self.party, self.party.next());
-        match component {
-            Component::First => [own, next],
-            Component::Second => [prev, own],
-            Component::Lacking => [next, prev],
-        }
-        .map(|helper| self.of(helper))
+    /// `f` of the words that the helper knows, in one row, and zero for those it lacks.
+    pub fn map_known(&self, x: &Arith<Z64>, f: impl Fn(u64) -> u64) -> Arith<Z64> {
+        let (mut first, mut second) = (Words::map(x.first(), &f), Words::map(x.second(), &f));
+        first[self.of(self.party.next())].fill(0);
+        second[self.of(self.party.prev())].fill(0);
+        Arith::from_components(x.shape(), first, second)
     }
 
-    /// Rows that are zero outside a range.
-    fn keep(&self, words: &[u64], range: &Range<usize>) -> Words {
-        let mut kept = Words::zeroed(words.len());
-        let rows = kept.chunks_exact_mut(self.row.max(1)).zip(words.chunks_exact(self.row.max(1)));
-        rows.for_each(|(to, from)| to[range.clone()].copy_from_slice(&from[range.clone()]));
-        kept
+    /// Rows of bits as two operands: what the helper of a word knows, and the component that it
+    /// lacks.
+    pub fn split(&self, x: &Bin) -> [Bin; 2] {
+        let (prev, next) = (self.of(self.party.prev()), self.of(self.party.next()));
+        let zeroed = |words: &[u64], range: &Range<usize>| {
+            let mut kept = Words::from(words);
+            self.rows_mut(&mut kept).for_each(|row| row[range.clone()].fill(0));
+            kept
+        };
+        let only = |words: &[u64], range: &Range<usize>| {
+            let mut kept = Words::zeroed(words.len());
+            let rows = self.rows_mut(&mut kept).zip(words.chunks_exact(self.row.max(1)));
+            rows.for_each(|(to, x)| to[range.clone()].copy_from_slice(&x[range.clone()]));
+            kept
+        };
+        let share = |first, second| Bin::from_components(x.lanes(), x.planes(), first, second);
+        // The component that is lacking is the first one that P_{h+2} holds, and the second one
+        // that P_{h+1} does.
+        let known = share(zeroed(x.first(), &next), zeroed(x.second(), &prev));
+        [known, share(only(x.first(), &next), only(x.second(), &prev))]
+    }
+
+    /// What is given for all words, xor the component `x_h` of `x`, or `x_{h+1}`: of what comes
+    /// out, the two components that the helper knows count.
+    pub fn xor_known(&self, below: &Bin, x: &Bin, which: Known) -> Bin {
+        let (own, prev, next) =
+            (self.own(), self.of(self.party.prev()), self.of(self.party.next()));
+        let [in_first, in_second] = match which {
+            Known::First => [own, next],
+            Known::Second => [prev, own],
+        };
+        let xor = |below: &[u64], x: &[u64], range: Range<usize>| {
+            let mut sum = Words::from(below);
+            for (to, x) in self.rows_mut(&mut sum).zip(x.chunks_exact(self.row.max(1))) {
+                to[range.clone()].iter_mut().zip(&x[range.clone()]).for_each(|(to, x)| *to ^= x);
+            }
+            sum
+        };
+        let first = xor(below.first(), x.first(), in_first);
+        let second = xor(below.second(), x.second(), in_second);
+        Bin::from_components(x.lanes(), x.planes(), first, second)
+    }
+
+    fn rows_mut<'a>(&self, words: &'a mut [u64]) -> impl Iterator<Item = &'a mut [u64]> {
+        words.chunks_exact_mut(self.row.max(1))
     }
 
     /// `rows` rows that are zero but for two ranges, each given row after row.
@@ -107,39 +123,23 @@ impl Thirds {
         }
         placed
     }
+}
 
-    fn parts<T>(
-        &self,
-        first: &[u64],
-        second: &[u64],
-        share: impl Fn(Words, Words) -> T,
-    ) -> Parts<T> {
-        let part = |component| {
-            let [in_first, in_second] = self.holding(component);
-            share(self.keep(first, &in_first), self.keep(second, &in_second))
-        };
-        Parts {
-            first: part(Component::First),
-            second: part(Component::Second),
-            lacking: part(Component::Lacking),
-        }
-    }
-
-    /// The components of words that are all in one row.
-    pub fn of_words(&self, shape: [usize; 2], first: &[u64], second: &[u64]) -> Parts<Arith<Z64>> {
-        self.parts(first, second, |first, second| Arith::from_components(shape, first, second))
-    }
-
-    /// The components of bits, a plane a row.
-    pub fn of_planes(&self, x: &Bin) -> Parts<Bin> {
-        let share = |first, second| Bin::from_components(x.lanes(), x.planes(), first, second);
-        self.parts(x.first(), x.second(), share)
-    }
+/// A component that a helper knows.
+#[derive(Clone, Copy)]
+pub enum Known {
+    /// `x_h`, which `P_{h-1}` knows as well.
+    First,
+    /// `x_{h+1}`, which `P_{h+1}` knows as well.
+    Second,
 }
 
 fn drawn(stream: &mut Prg, len: usize) -> Words {
-    let mut words = Words::zeroed(len);
-    stream.fill_words(&mut words);
+    let fill = |words: &mut [u64]| {
+        stream.fill_words(words);
+        Ok::<_, Infallible>(())
+    };
+    let Ok(words) = Words::written(len, fill);
     words
 }
 
@@ -162,10 +162,10 @@ pub async fn input_words<S: Security>(
     let thirds = Thirds::new(party, shape[0] * shape[1]);
     let (prev, next) = (thirds.of(party.prev()), thirds.of(party.next()));
     let low = |word: u64| word & (u64::MAX >> (64 - width));
-    let masks = |stream: &mut Prg, len| drawn(stream, len).iter().map(|w| low(*w)).collect();
+    let masks = |stream: &mut Prg, len| Words::map(&drawn(stream, len), low);
     let own_masks: Words = masks(&mut draw.with_next, own.len());
     let prev_masks: Words = masks(&mut draw.with_prev, prev.len());
-    let mut masked: Words = own.iter().copied().collect();
+    let mut masked = Words::from(own);
     ctx.deviate(&mut masked, 0..width);
     masked.iter_mut().zip(&*own_masks).for_each(|(x, mask)| *x = low(x.wrapping_sub(*mask)));
     let to_prev = pack_words(&masked, width);
@@ -206,7 +206,7 @@ pub async fn input_planes<S: Security>(
     };
     let own_masks = masks(&mut draw.with_next, &thirds.own());
     let prev_masks = masks(&mut draw.with_prev, &prev);
-    let mut masked: Words = own.iter().copied().collect();
+    let mut masked = Words::from(own);
     ctx.deviate(&mut masked, 0..tail_mask(lanes_in(lanes, &thirds.own())).count_ones());
     masked.iter_mut().zip(&*own_masks).for_each(|(x, mask)| *x ^= mask);
     cut(&mut masked, &thirds.own());
@@ -225,8 +225,9 @@ pub fn lanes_in(lanes: usize, words: &Range<usize>) -> usize {
     lanes.min(64 * words.end) - lanes.min(64 * words.start)
 }
 
-/// `x * y`, element by element, where the component that the helper lacks is all there is of
-/// `y`, and zero in `x`; all components of `x` are multiples of `2^granularity`.
+/// `x * y`, element by element, where what counts of `x` is what the helper knows, and of `y`
+/// the component that it lacks; products of their components are multiples of
+/// `2^granularity`.
 ///
 /// The helper's part of the product is zero. So the stream that masks it is left out, and
 /// what it would send is known without it.
@@ -247,35 +248,48 @@ pub async fn mul_by_lacking<S: Security>(
     let (party, width) = (ctx.party(), 64 - granularity);
     let (prev, next) = (party.prev(), party.next());
     let thirds = Thirds::new(party, x.len());
-    // Step 1: mask with F_{i+1} - F_i, where F_{h+1} is left out.
-    let local = local_products(x, y);
-    let mut sent = Words::zeroed(thirds.others(party).map(|range| range.len()).sum());
+    // Step 1: the local parts, x_{h+1} y_{h+2} of P_{h+1} and x_h y_{h+2} of P_{h+2}.
+    let local = |helper| match helper {
+        helper if helper == prev => (x.first(), y.second()),
+        _ => (x.second(), y.first()),
+    };
+    let mut sent = Words::zeroed(thirds.others(party).map(|(_, range)| range.len()).sum());
     let mut start = 0;
-    for range in thirds.others(party) {
-        sent[start..start + range.len()].copy_from_slice(&local[range.clone()]);
+    for (helper, range) in thirds.others(party) {
+        let (sent, (x, y)) = (&mut sent[start..start + range.len()], local(helper));
+        let factors = x[range.clone()].iter().zip(&y[range.clone()]);
+        sent.iter_mut().zip(factors).for_each(|(z, (x, y))| *z = x.wrapping_mul(*y));
         start += range.len();
     }
     ctx.deviate(&mut sent, granularity..64);
+    // Step 2: mask with F_{i+1} - F_i, where F_{h+1} is left out.
     let mut draw = ctx.draw();
-    let (mut minus, plus) =
-        (drawn(&mut draw.with_prev, x.len()), drawn(&mut draw.with_next, x.len()));
-    let mut first = negated(&minus, granularity);
-    minus[thirds.of(prev)].fill(0);
-    for (at, z) in thirds.others(party).flatten().zip(sent.iter_mut()) {
-        *z = z.wrapping_add(plus[at].wrapping_sub(minus[at]) << granularity);
-        first[at] = *z;
-        *z >>= granularity;
+    let (minus, plus) = (drawn(&mut draw.with_prev, x.len()), drawn(&mut draw.with_next, x.len()));
+    let negated = |words: &[u64]| Words::map(words, |word| word.wrapping_neg() << granularity);
+    let (mut first, mut second) = (negated(&minus), negated(&plus));
+    let mut start = 0;
+    for (helper, range) in thirds.others(party) {
+        let (sent, first) = (&mut sent[start..start + range.len()], &mut first[range.clone()]);
+        for ((z, first), plus) in sent.iter_mut().zip(first).zip(&plus[range.clone()]) {
+            let minus = if helper == prev { 0 } else { *first };
+            *first = z.wrapping_add(plus << granularity).wrapping_add(minus);
+            *z = *first >> granularity;
+        }
+        start += range.len();
     }
-    // Step 2: send z_i to P_{i-1}, but for the own third.
+    // Step 3: send z_i to P_{i-1}, but for the own third.
     let to_prev = pack_words(&sent, width);
     let count = x.len() - thirds.of(next).len();
     let expect_next = packed_len(count, width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
     let received = unpack_words(ctx, next, &received.from_next, count, width)?;
     // In its third, the next party's component is the mask alone.
-    let mut second = negated(&plus, granularity);
-    let places = thirds.others(next).flatten();
-    places.zip(&*received).for_each(|(at, z)| second[at] = z << granularity);
+    let mut start = 0;
+    for (_, range) in thirds.others(next) {
+        let received = &received[start..start + range.len()];
+        start += range.len();
+        second[range].iter_mut().zip(received).for_each(|(to, z)| *to = z << granularity);
+    }
     let z = Arith::from_components(x.shape(), first, second);
     ctx.record(|| Product::Elementwise {
         bits: 64,
@@ -285,13 +299,8 @@ pub async fn mul_by_lacking<S: Security>(
     Ok(z)
 }
 
-/// `-word * 2^granularity` for every word.
-fn negated(words: &[u64], granularity: u32) -> Words {
-    words.iter().map(|word| word.wrapping_neg() << granularity).collect()
-}
-
-/// Claims that each element of `x`, which its helper knows, is 0 or 1 modulo `2^bits`: the only roots of `x^2 = x`, since
-/// one of `x` and `x - 1` is a unit. Local.
+/// Claims that what the helper knows of each element of `x` is 0 or 1 modulo `2^bits`: the only
+/// roots of `x^2 = x`, since one of `x` and `x - 1` is a unit. Local.
 pub fn claim_bits<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, bits: u32) {
     ctx.record(|| {
         let scaled = x.scale(1 << (64 - bits));

@@ -22,13 +22,13 @@
 //! place of `z / 2^f`, either side, with mean error below `2^-f`.
 
 use crate::helper::lookup;
-use crate::thirds::{Parts, Thirds, claim_bits, input_words, mul_by_lacking};
+use crate::thirds::{Thirds, claim_bits, input_words, mul_by_lacking};
 use futures_util::try_join;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
-use mpc_core::security::Security;
+use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Fixed, Words};
 
 /// `7 * 2^61`: brings values of either sign into the top quarter of the ring.
@@ -57,9 +57,8 @@ impl Truncation {
         }
         let rounding = 3 << (f - 1);
         let shifted = z.add_public(ctx.party(), OFFSET.wrapping_add(rounding));
-        let quotient = shifted
-            .linear(z.shape(), |x| x.iter().map(|x| x >> f).collect())
-            .add_public(ctx.party(), (OFFSET >> f).wrapping_neg());
+        let quotient =
+            shifted.map(|x| x >> f).add_public(ctx.party(), (OFFSET >> f).wrapping_neg());
         Ok(Truncation { shifted, quotient, f })
     }
 
@@ -95,7 +94,7 @@ impl Truncation {
     /// the second round costs nothing.
     ///
     /// # Cost
-    /// Two rounds; `(4 f + 2) / 3` bits per element and party.
+    /// Two rounds; `(4 f + 1) / 3` bits per element and party.
     ///
     /// # Security
     /// What a helper puts in is claimed by recorded products, and one more product is
@@ -109,12 +108,43 @@ impl Truncation {
 
     /// [`Truncation::finish_in_two_rounds`], given what this party puts in as a helper: in
     /// the hands of an adversary that may be anything.
+    ///
+    /// With `t_i = 2 p_i + q_i`, claimed are `q_h q_{h+1} = k` and `m^2 = m` modulo `2^(f+1)`, where
+    /// `k = 2 c + m - p_h - p_{h+1}`. So `m` is a bit, and `2 c = p_h + p_{h+1} + q_h q_{h+1} - m`, which
+    /// lies between -1 and 3 and is even, is 0 or 2: `c` is a bit modulo `2^f`, and the bits of `u`
+    /// are unique. All of that is about numbers that the helper knows, whatever the third
+    /// component is.
     pub async fn finish_claiming<S: Security>(
         &self,
         ctx: &Ctx<S>,
-        known: [Words; 2],
+        [known_c, known_m]: [Words; 2],
     ) -> Result<Arith<Z64>> {
-        self.quotient.sub(&self.wraps(ctx, known).await?)
+        let (f, shape) = (self.f, self.shifted.shape());
+        let granularity = 64 - f;
+        // Step 1: c and m.
+        let (carry, middle) = (ctx.step("carry"), ctx.step("middle"));
+        let (c, m) = try_join!(
+            input_words(&carry, shape, f, &known_c),
+            input_words(&middle, shape, f + 1, &known_m),
+        )?;
+        if S::VERIFIED {
+            let unit = 1 << (63 - f);
+            let (q, thirds) =
+                (self.shifted.map(|x| x >> 62 & 1), Thirds::new(ctx.party(), c.len()));
+            let p = thirds.map_known(&self.shifted, |x| (x >> 63) * unit);
+            let k = c.scale(2 * unit).sub_multiple(&p, 1)?.sub_multiple(&m, unit.wrapping_neg())?;
+            ctx.record(|| Product::Elementwise {
+                bits: 64,
+                supports: [Support::FIRST, Support::SECOND],
+                operands: [(&q.scale(unit)).into(), (&q).into(), (&k).into()],
+            });
+            claim_bits(ctx, &m, f + 1);
+        }
+        // Step 2: w = c + m a, all of it times 2^(64 - f).
+        let a = self.shifted.map(|x| x >> 63 << granularity);
+        let both = mul_by_lacking(&ctx.step("wraps"), &m, &a, granularity).await?;
+        let unit = 1 << granularity;
+        self.quotient.clone().sub_multiple(&c, unit)?.sub_multiple(&both, 1)
     }
 
     /// The bits `c` and `m` of `u`, for the elements with which `party` helps.
@@ -125,38 +155,6 @@ impl Truncation {
             own.map(|at| ((first[at] >> 62) + (second[at] >> 62)) >> bit & 1).collect()
         };
         [bits(2), bits(1)]
-    }
-
-    /// `w 2^(64-f)` from the top two bits of each component.
-    ///
-    /// Claimed are `m^2 = m` and `l^2 = l` modulo `2^(f+2)`, where `l = u - 4 c - 2 m`. So both are
-    /// bits, and the multiple `4 c = u - 2 m - l` of 4, which lies between -3 and 6, is 0 or 4: `c`
-    /// is a bit modulo `2^f`, and the bits of `u` are unique. All of that is about numbers that
-    /// the helper knows, whatever the third component is.
-    async fn wraps<S: Security>(
-        &self,
-        ctx: &Ctx<S>,
-        [known_c, known_m]: [Words; 2],
-    ) -> Result<Arith<Z64>> {
-        let (f, shape) = (self.f, self.shifted.shape());
-        let top = self.shifted.linear(shape, |x| x.iter().map(|x| x >> 62).collect());
-        let Parts { first, second, lacking } =
-            Thirds::new(ctx.party(), top.len()).of_words(shape, top.first(), top.second());
-        // Step 1: c and m.
-        let (carry, middle) = (ctx.step("carry"), ctx.step("middle"));
-        let (c, m) = try_join!(
-            input_words(&carry, shape, f, &known_c),
-            input_words(&middle, shape, f + 2, &known_m),
-        )?;
-        let l = first.add(&second)?.sub(&c.scale(4))?.sub(&m.scale(2))?;
-        claim_bits(ctx, &m, f + 2);
-        claim_bits(ctx, &l, f + 2);
-        // Step 2: w = c + m a.
-        let a = lacking.linear(shape, |t| t.iter().map(|t| t >> 1).collect());
-        let granularity = 64 - f;
-        let both =
-            mul_by_lacking(&ctx.step("wraps"), &m.scale(1 << granularity), &a, granularity).await?;
-        c.scale(1 << granularity).add(&both)
     }
 
     /// `w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the

@@ -22,9 +22,8 @@ pub(crate) fn unpack_words<S: Security>(
     len: usize,
     width: u32,
 ) -> Result<Words> {
-    let mut words = Words::zeroed(len);
-    pack::unpack(bytes, width as usize, &mut words).map_err(|_| malformed(ctx, peer))?;
-    Ok(words)
+    Words::written(len, |words| pack::unpack(bytes, width as usize, words))
+        .map_err(|_| malformed(ctx, peer))
 }
 
 /// Sends words to the previous party and takes as many from the next.

@@ -92,8 +92,8 @@ fn wrong_bits_of_a_truncation_are_caught() {
 
 #[test]
 fn what_is_no_bit_of_a_truncation_is_caught() {
-    // A sum of 5 = 4 + 1, and other ways to put it together modulo 2^11.
-    let claims = [[1, 0], [0, 2], [2, (1 << 11) - 2], [1 + (1 << 8), 0], [1, 1 << 10], [1, 1 << 9]];
+    // A sum of 5 = 4 + 1, and other ways to put it together modulo 2^10.
+    let claims = [[1, 0], [0, 2], [2, (1 << 10) - 2], [1 + (1 << 8), 0], [1, 1 << 9], [1, 1 << 8]];
     for (seed, claim) in claims.into_iter().enumerate() {
         let cheat = PartyId::ALL[seed % 3];
         let shares = shares([3 << 62, 2 << 62]);

@@ -239,7 +239,8 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             replicated_and_acc(&mut local, a.first(), a.second(), b.first(), b.second());
             local[position % 15] ^= error;
             let z = reshare_bits(ctx, AdditiveBits::new(64, 15, local)).await?;
-            ctx.record(|| Product::And { operands: [(&a).into(), (&b).into(), (&z).into()] });
+            let (supports, operands) = ([Support::ALL; 2], [(&a).into(), (&b).into(), (&z).into()]);
+            ctx.record(|| Product::And { supports, operands });
         }
     }
     Ok(())

@@ -23,6 +23,16 @@ const GROUP: usize = 4;
 /// Tables for all rows.
 const TABLES: usize = ROWS / GROUP;
 
+/// Sums that grow by rows of words, each column weighted by a challenge.
+pub struct Weighed<'a> {
+    /// A sum a row.
+    pub sums: &'a mut [u64],
+    /// Number of rows.
+    pub rows: usize,
+    /// For each octet of columns, an octet a row.
+    pub octets: &'a [&'a [u64]],
+}
+
 /// Two octets side by side.
 type Pair = [Octet; 2];
 

@@ -6,7 +6,7 @@
 //! without branches or table look-ups.
 
 use super::bits::{from_planes, from_planes_into, to_planes_into};
-use super::chosen::{self, Choice, ROWS, Rows};
+use super::chosen::{self, Choice, ROWS, Rows, Weighed};
 use super::lanes::{BITS, LANES, octets};
 use super::simd::Level;
 use crate::share::Words;
@@ -127,36 +127,40 @@ fn dot(x: &[u64], y: &[u64]) -> Wide {
     dispatch!(dot_with(x: &[u64], y: &[u64]) -> Wide)
 }
 
-/// Adds to each of `sums` the sum of the weights whose lane is 1 in a row of bits, 64 lanes
-/// a word. `terms` has, for each octet of words, an octet a row; words that have no weights
-/// are zero.
+/// Adds to each of the sums the sum of the weights whose lane is 1 in a row of bits, 64 lanes
+/// a word; words that have no weights are zero.
 ///
 /// # Panics
 /// If there are not 64 weights a word of a row and as many rows as sums.
-pub fn add_weighted_rows(sums: &mut [u64], terms: &[u64], weights: &[u64]) {
-    let rows = sums.len();
-    assert_eq!(terms.len(), weights.len().div_ceil(64 * LANES) * LANES * rows, "octets of words");
+pub fn add_weighted_rows(parts: &mut [Weighed<'_>], weights: &[u64]) {
+    for Weighed { sums, rows, octets } in &*parts {
+        assert_eq!(octets.len(), weights.len().div_ceil(64 * LANES), "octets of words");
+        assert!(octets.iter().all(|octet| octet.len() == rows * LANES), "one octet a row");
+        assert_eq!(sums.len(), *rows, "one sum a row");
+    }
     let level = Level::best();
-    let octets_of_words = terms.chunks_exact(LANES * rows.max(1));
     let (mut chosen, mut column) = (Rows::new(), Words::zeroed(ROWS_AT_A_TIME));
-    for (first, sums) in (0..).step_by(ROWS_AT_A_TIME).zip(sums.chunks_mut(ROWS_AT_A_TIME)) {
+    let choices: Vec<Choice> = weights.chunks(64).map(|part| Choice::new(part, 64)).collect();
+    let rows: usize = parts.iter().map(|part| part.rows).sum();
+    for first in (0..rows).step_by(ROWS_AT_A_TIME) {
+        let count = ROWS_AT_A_TIME.min(rows - first);
         // Bit s of all sums, 64 a word, is the sum of the lanes whose weight has bit s.
         let mut planes = [(); 2].map(|()| Words::zeroed(64 * LANES));
-        column.fill(0);
-        for (terms, weights) in octets_of_words.clone().zip(weights.chunks(64 * LANES)) {
-            for (word, weights) in weights.chunks(64).enumerate() {
-                for (row, octet) in column[..sums.len()].iter_mut().zip(&octets(terms)[first..]) {
+        column[count..].fill(0);
+        for (at, choices) in choices.chunks(LANES).enumerate() {
+            for (word, choice) in choices.iter().enumerate() {
+                let rows = parts.iter().flat_map(|part| octets(part.octets[at]));
+                for (row, octet) in column[..count].iter_mut().zip(rows.skip(first)) {
                     *row = octet[word];
                 }
                 to_planes_into(&column, 64, chosen.words());
                 let [left, right] = &mut planes;
-                chosen.add_chosen::<BITS>(level, [left, right], &Choice::new(weights, 64));
+                chosen.add_chosen::<BITS>(level, [left, right], choice);
             }
         }
-        for (sums, planes) in sums.chunks_mut(64 * LANES).zip(&planes) {
-            let values = Words::from(from_planes(planes, 64, 64 * LANES));
-            sums.iter_mut().zip(&*values).for_each(|(sum, x)| *sum ^= x);
-        }
+        let values = planes.map(|planes| Words::from(from_planes(&planes, 64, 64 * LANES)));
+        let sums = parts.iter_mut().flat_map(|part| part.sums.iter_mut()).skip(first);
+        sums.zip(values.iter().flat_map(|values| values.iter())).for_each(|(sum, x)| *sum ^= x);
     }
 }
 
@@ -199,13 +203,13 @@ pub fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
     }
 }
 
-/// `low[i] += r * (high[i] - low[i])`: the value at `r` of the line through both.
+/// `out[i] = low[i] + r * (high[i] - low[i])`: the value at `r` of the line through both.
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
-    assert_eq!(low.len(), high.len(), "the halves differ in length");
-    dispatch!(fold_with(low: &mut [u64], high: &[u64], r: u64))
+pub fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
+    assert!(low.len() == high.len() && out.len() == low.len(), "the halves differ in length");
+    dispatch!(fold_with(out: &mut [u64], low: &[u64], high: &[u64], r: u64))
 }
 
 /// `x[i] *= y[i]`.
@@ -233,9 +237,9 @@ fn dot_with(by: impl CarryLess, x: &[u64], y: &[u64]) -> Wide {
 }
 
 #[inline(always)]
-fn fold_with(by: impl CarryLess, low: &mut [u64], high: &[u64], r: u64) {
-    for (low, &high) in low.iter_mut().zip(high) {
-        *low ^= reduce(by.multiply(*low ^ high, r));
+fn fold_with(by: impl CarryLess, out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
+    for (out, (&low, &high)) in out.iter_mut().zip(low.iter().zip(high)) {
+        *out = low ^ reduce(by.multiply(low ^ high, r));
     }
 }
 
@@ -310,7 +314,9 @@ mod tests {
                 (0..64 * columns).filter(|&i| bit(row, i)).fold(5, |sum, i| sum ^ of_lanes[i])
             };
             let mut sums = vec![5; rows];
-            add_weighted_rows(&mut sums, &by_octets, &of_lanes);
+            let octets: Vec<&[u64]> = by_octets.chunks_exact(rows * LANES).collect();
+            let part = Weighed { sums: &mut sums, rows, octets: &octets };
+            add_weighted_rows(&mut [part], &of_lanes);
             prop_assert_eq!(sums, (0..rows).map(sum_of_row).collect::<Vec<u64>>());
             let of_rows: Vec<u64> = (0..rows).map(weight).collect();
             let sum_of_lane =
@@ -334,9 +340,9 @@ mod tests {
             sum.add(&b, &b);
             let squares = b.iter().fold(expected, |sum, b| sum ^ by_definition(*b, *b));
             prop_assert_eq!(sum.finish(), squares);
-            let (mut x, mut y) = (a.clone(), a.clone());
-            fold(&mut x, &b, r);
-            fold_with(Portable, &mut y, &b, r);
+            let (mut x, mut y) = (vec![5; a.len()], vec![6; a.len()]);
+            fold(&mut x, &a, &b, r);
+            fold_with(Portable, &mut y, &a, &b, r);
             prop_assert_eq!(&x, &y);
             mul_assign(&mut x, &b);
             mul_assign_with(Portable, &mut y, &b);

@@ -125,13 +125,15 @@ impl<S: Simd, const KIND: usize> Ring<S, KIND> {
     }
 }
 
-/// How to subtract values in memory. A trait and no closure: what a kernel calls has to be
+/// How to add and subtract values in memory. A trait and no closure: what a kernel calls has to be
 /// inlined into it, or it is compiled for any processor.
 pub(super) trait Subtract<T>: Copy {
     /// `to = x - y`.
     fn subtract(self, to: &mut T, x: &T, y: &T);
     /// `x -= y`.
     fn subtract_from(self, x: &mut T, y: &T);
+    /// `x += y`.
+    fn add_to(self, x: &mut T, y: &T);
 }
 
 impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
@@ -144,6 +146,11 @@ impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
     fn subtract_from(self, x: &mut Octet, y: &Octet) {
         self.0.store(x, self.sub(self.0.load(x), self.0.load(y)));
     }
+
+    #[inline(always)]
+    fn add_to(self, x: &mut Octet, y: &Octet) {
+        self.0.store(x, self.add(self.0.load(x), self.0.load(y)));
+    }
 }
 
 impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
@@ -155,6 +162,11 @@ impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
     #[inline(always)]
     fn subtract_from(self, x: &mut u64, y: &u64) {
         *x = if KIND == WORDS { x.wrapping_sub(*y) } else { *x ^ y };
+    }
+
+    #[inline(always)]
+    fn add_to(self, x: &mut u64, y: &u64) {
+        *x = if KIND == WORDS { x.wrapping_add(*y) } else { *x ^ y };
     }
 }
 

@@ -19,5 +19,6 @@ mod scratch;
 mod simd;
 mod word;
 
+pub use chosen::Weighed;
 pub use row_map::RowMap;
 pub use word::{Ring, Z2, Z64};

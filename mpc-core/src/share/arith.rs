@@ -132,19 +132,20 @@ impl<R: Ring> Arith<R> {
         Self::from_components(shape, f(&self.first), f(&self.second))
     }
 
-    fn map(&self, f: impl Fn(u64) -> u64) -> Self {
-        self.linear(self.shape, |x| x.iter().map(|&x| f(x)).collect())
+    /// Applies `f` to every word of both components: meaningful where `f` is linear, or where a
+    /// protocol works on the components.
+    pub fn map(&self, f: impl Fn(u64) -> u64) -> Self {
+        self.linear(self.shape, |x| Words::map(x, &f))
     }
 
     fn zip(&self, op: &'static str, other: &Self, f: impl Fn(u64, u64) -> u64) -> Result<Self> {
         if self.shape != other.shape {
             return Err(Error::Shape { op, left: self.shape, right: other.shape });
         }
-        let zip = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect();
         Ok(Self::from_components(
             self.shape,
-            zip(&self.first, &other.first),
-            zip(&self.second, &other.second),
+            Words::zip(&self.first, &other.first, &f),
+            Words::zip(&self.second, &other.second, &f),
         ))
     }
 
@@ -164,6 +165,26 @@ impl<R: Ring> Arith<R> {
         self.zip("sub", other, u64::wrapping_sub)
     }
 
+    /// `self - factor * other` for a public factor, element by element; in place where nobody
+    /// else holds the buffers.
+    ///
+    /// # Errors
+    /// `Shape` when the shapes differ.
+    pub fn sub_multiple(mut self, other: &Self, factor: u64) -> Result<Self> {
+        if self.shape != other.shape {
+            let (left, right) = (self.shape, other.shape);
+            return Err(Error::Shape { op: "subtract a multiple", left, right });
+        }
+        for (x, y) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
+            let subtract = |x: u64, y: u64| x.wrapping_sub(y.wrapping_mul(factor));
+            match Arc::get_mut(x) {
+                Some(x) => x.iter_mut().zip(y.iter()).for_each(|(x, y)| *x = subtract(*x, *y)),
+                None => *x = Arc::new(Words::zip(x, y, subtract)),
+            }
+        }
+        Ok(self)
+    }
+
     /// `-self`.
     pub fn neg(&self) -> Self {
         self.map(u64::wrapping_neg)
@@ -176,7 +197,7 @@ impl<R: Ring> Arith<R> {
 
     /// `self + value` for a public value, the same for all elements.
     pub fn add_public(&self, party: PartyId, value: u64) -> Self {
-        let shifted = |words: &Words| words.iter().map(|x| x.wrapping_add(value)).collect();
+        let shifted = |words: &Words| Words::map(words, |x| x.wrapping_add(value));
         match party {
             PartyId::P0 => Self { first: Arc::new(shifted(&self.first)), ..self.clone() },
             PartyId::P1 => self.clone(),
@@ -220,7 +241,9 @@ impl<R: Ring> Arith<R> {
     /// A `rows x 1` column repeated `cols` times.
     pub fn repeat_cols(&self, cols: usize) -> Self {
         self.linear([self.len(), cols], |x| {
-            x.iter().flat_map(|&x| std::iter::repeat_n(x, cols)).collect()
+            let mut out = Words::zeroed(x.len() * cols);
+            out.chunks_exact_mut(cols.max(1)).zip(x).for_each(|(row, x)| row.fill(*x));
+            out
         })
     }
 
@@ -249,7 +272,11 @@ impl<R: Ring> Arith<R> {
     pub fn transpose(&self) -> Self {
         let [rows, cols] = self.shape;
         self.linear([cols, rows], |x| {
-            (0..cols).flat_map(|c| (0..rows).map(move |r| x[r * cols + c])).collect()
+            let mut out = Words::zeroed(rows * cols);
+            for (c, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
+                column.iter_mut().zip(x[c..].iter().step_by(cols)).for_each(|(to, x)| *to = *x);
+            }
+            out
         })
     }
 
@@ -263,9 +290,7 @@ impl<R: Ring> Arith<R> {
             return Err(Error::Misuse(format!("there is no row {row} among {}", self.rows())));
         }
         Ok(self.linear([rows.len(), cols], |x| {
-            let mut out = Vec::with_capacity(rows.len() * cols);
-            rows.iter().for_each(|r| out.extend_from_slice(&x[r * cols..(r + 1) * cols]));
-            out.into()
+            rows.iter().map(|r| &x[r * cols..(r + 1) * cols]).collect()
         }))
     }
 
@@ -395,7 +420,7 @@ impl<R: Ring> Arith<R> {
         }
         let rows = parts.iter().map(|part| part.rows()).sum();
         let join = |component: fn(&Self) -> &[u64]| -> Words {
-            parts.iter().flat_map(|part| component(part).iter().copied()).collect()
+            parts.iter().map(|part| component(part)).collect()
         };
         Ok(Self::from_components([rows, head.cols()], join(Self::first), join(Self::second)))
     }

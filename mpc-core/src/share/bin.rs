@@ -96,7 +96,7 @@ impl Bin {
     /// If the dimensions differ.
     pub fn xor(&self, other: &Self) -> Self {
         assert_eq!((self.lanes, self.planes), (other.lanes, other.planes), "xor: dimensions");
-        let xor = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(a, b)| a ^ b).collect();
+        let xor = |x: &[u64], y: &[u64]| Words::zip(x, y, |x, y| x ^ y);
         Self::from_components(
             self.lanes,
             self.planes,
@@ -132,11 +132,8 @@ impl Bin {
     pub fn every_second(&self, start: usize, count: usize) -> Self {
         let stride = self.stride();
         self.map(count, |x| {
-            let mut out = Vec::with_capacity(count * stride);
-            for plane in (start..).step_by(2).take(count) {
-                out.extend_from_slice(&x[plane * stride..(plane + 1) * stride]);
-            }
-            out.into()
+            let planes = (start..).step_by(2).take(count);
+            planes.map(|plane| &x[plane * stride..(plane + 1) * stride]).collect()
         })
     }
 
@@ -184,9 +181,7 @@ impl Bin {
         assert!(parts.iter().all(|part| part.lanes == lanes), "concat: lanes");
         let planes = parts.iter().map(|part| part.planes).sum();
         let join = |component: fn(&Self) -> &[u64]| -> Words {
-            let mut out = Vec::with_capacity(planes * lanes.div_ceil(64));
-            parts.iter().for_each(|part| out.extend_from_slice(component(part)));
-            out.into()
+            parts.iter().map(|part| component(part)).collect()
         };
         Self::from_components(lanes, planes, join(Self::first), join(Self::second))
     }

@@ -6,6 +6,7 @@
 //! a session ([`Reuse`]): there it is wiped when zeros are asked for, and at the end.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 
 /// Binary logarithm of the shortest buffer that is kept, in words: below, the allocator is
@@ -13,8 +14,8 @@ use std::marker::PhantomData;
 const SHORTEST: u32 = 9;
 /// The same of the longest: 32 MiB.
 const LONGEST: u32 = 22;
-/// Words that a thread keeps at most: 64 MiB.
-const CAPACITY: usize = 1 << 23;
+/// Words that a thread keeps at most: 80 MiB. What was not used for longest goes first.
+const CAPACITY: usize = 10 << 20;
 
 /// A buffer and how many of its words may differ from zero.
 #[derive(Default)]
@@ -22,9 +23,16 @@ pub(super) struct Buffer {
     /// Zero from `written` on.
     pub(super) words: Vec<u64>,
     pub(super) written: usize,
+    /// When it was last put back.
+    kept_at: u64,
 }
 
 impl Buffer {
+    /// Words of any content.
+    pub(super) fn of(words: Vec<u64>) -> Buffer {
+        Buffer { written: words.len(), words, kept_at: 0 }
+    }
+
     fn wipe(&mut self) {
         // A plain fill is a fast memset; the barrier keeps it from being optimised away.
         self.words[..self.written].fill(0);
@@ -33,11 +41,14 @@ impl Buffer {
     }
 }
 
-/// The buffers that a thread keeps: those of `2^k` words at `k - SHORTEST`.
+/// The buffers that a thread keeps: those of `2^k` words at `k - SHORTEST`, in the order in
+/// which they were put back.
 #[derive(Default)]
 struct Pool {
-    buffers: [Vec<Buffer>; (LONGEST - SHORTEST + 1) as usize],
+    buffers: [VecDeque<Buffer>; (LONGEST - SHORTEST + 1) as usize],
     words: usize,
+    /// How many buffers were ever put back.
+    clock: u64,
     /// Whether buffers are kept as they are.
     unwiped: bool,
 }
@@ -45,6 +56,24 @@ struct Pool {
 impl Pool {
     fn wipe(&mut self) {
         self.buffers.iter_mut().flatten().for_each(Buffer::wipe);
+    }
+
+    /// Keeps a buffer of a size that is kept, in the place of those that were not used for
+    /// longest.
+    fn keep(&mut self, size: u32, mut buffer: Buffer) {
+        self.clock += 1;
+        buffer.kept_at = self.clock;
+        self.words += buffer.words.len();
+        self.buffers[(size - SHORTEST) as usize].push_back(buffer);
+        while self.words > CAPACITY {
+            let oldest = |buffers: &&mut VecDeque<Buffer>| buffers.front().map(|b| b.kept_at);
+            let kept = self.buffers.iter_mut().filter(|buffers| !buffers.is_empty());
+            let Some(mut gone) = kept.min_by_key(oldest).and_then(VecDeque::pop_front) else {
+                return;
+            };
+            self.words -= gone.words.len();
+            gone.wipe();
+        }
     }
 }
 
@@ -96,11 +125,11 @@ fn size_of(len: usize) -> Option<u32> {
 
 /// A buffer of at least `len` words: zeros, or else whatever was in it.
 pub(super) fn take(len: usize, zeros: bool) -> Buffer {
-    let fresh = |size| Buffer { words: vec![0; size], written: len };
+    let fresh = |size| Buffer { words: vec![0; size], written: len, kept_at: 0 };
     let Some(size) = size_of(len) else { return fresh(len) };
     let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        let buffer = pool.buffers[(size - SHORTEST) as usize].pop()?;
+        let buffer = pool.buffers[(size - SHORTEST) as usize].pop_back()?;
         pool.words -= buffer.words.len();
         Some(buffer)
     });
@@ -121,13 +150,11 @@ pub(super) fn keep(mut buffer: Buffer) {
     let size = size_of(len).filter(|_| len.is_power_of_two());
     let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        let keeps = size.filter(|_| pool.words + len <= CAPACITY);
-        if keeps.is_none() || !pool.unwiped {
+        if size.is_none() || !pool.unwiped {
             buffer.wipe();
         }
-        if let Some(size) = keeps {
-            pool.words += len;
-            pool.buffers[(size - SHORTEST) as usize].push(std::mem::take(&mut buffer));
+        if let Some(size) = size {
+            pool.keep(size, std::mem::take(&mut buffer));
         }
     });
     if kept.is_err() {
@@ -146,13 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_limit() {
+    fn what_was_not_used_for_longest_goes_first() {
         let longest = 1 << LONGEST;
-        let fill: Vec<Buffer> = (0..2 * CAPACITY / longest).map(|_| take(longest, true)).collect();
-        fill.into_iter().for_each(keep);
-        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY);
-        assert_eq!(take(longest, true).words.len(), longest);
-        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY - longest);
+        keep(used(1000));
+        let all: Vec<Buffer> = (0..CAPACITY / longest).map(|_| take(longest, true)).collect();
+        all.into_iter().for_each(keep);
+        let kept =
+            |size: u32| POOL.with_borrow(|pool| pool.buffers[(size - SHORTEST) as usize].len());
+        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY / longest * longest + 1024);
+        assert_eq!((kept(10), kept(LONGEST)), (1, CAPACITY / longest));
+        let (first, another) = (take(longest, true), used(longest));
+        keep(first);
+        keep(another);
+        assert_eq!((kept(10), kept(LONGEST)), (0, CAPACITY / longest), "the short one went");
+        assert!(POOL.with_borrow(|pool| pool.words) <= CAPACITY);
     }
 
     #[test]
@@ -167,7 +201,7 @@ mod tests {
 
     #[test]
     fn buffers_are_wiped_at_once_or_at_the_end_of_a_session() {
-        let kept = || POOL.with_borrow(|pool| pool.buffers[1].last().unwrap().words[0]);
+        let kept = || POOL.with_borrow(|pool| pool.buffers[1].back().unwrap().words[0]);
         keep(used(1000));
         assert_eq!(kept(), 0);
         let reuse = Reuse::begin();

@@ -21,6 +21,37 @@ impl Words {
         Words { buffer: pool::take(len, true), len }
     }
 
+    /// `len` words that `write` overwrites, all of them: what it is given may hold anything.
+    ///
+    /// # Errors
+    /// That of `write`.
+    pub fn written<E>(
+        len: usize,
+        write: impl FnOnce(&mut [u64]) -> Result<(), E>,
+    ) -> Result<Words, E> {
+        let mut words = Words::stale(len);
+        write(&mut words)?;
+        Ok(words)
+    }
+
+    /// `f` of each word.
+    pub fn map(words: &[u64], f: impl Fn(u64) -> u64) -> Words {
+        let mut mapped = Words::stale(words.len());
+        mapped.iter_mut().zip(words).for_each(|(to, word)| *to = f(*word));
+        mapped
+    }
+
+    /// `f` of each word of `x` and the same one of `y`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn zip(x: &[u64], y: &[u64], f: impl Fn(u64, u64) -> u64) -> Words {
+        assert_eq!(x.len(), y.len(), "as many words");
+        let mut zipped = Words::stale(x.len());
+        zipped.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = f(*x, *y));
+        zipped
+    }
+
     /// `len` words of any content, all of which are to be overwritten.
     fn stale(len: usize) -> Words {
         Words { buffer: pool::take(len, false), len }
@@ -44,7 +75,7 @@ impl From<&[u64]> for Words {
 impl From<Vec<u64>> for Words {
     fn from(words: Vec<u64>) -> Words {
         let len = words.len();
-        Words { buffer: Buffer { words, written: len }, len }
+        Words { buffer: Buffer::of(words), len }
     }
 }
 
@@ -70,6 +101,21 @@ impl FromIterator<u64> for Words {
             words.buffer.words[words.len] = word;
             words.len += 1;
             words.buffer.written = words.buffer.written.max(words.len);
+        }
+        words
+    }
+}
+
+impl<'a> FromIterator<&'a [u64]> for Words {
+    /// The slices one after the other.
+    fn from_iter<I: IntoIterator<Item = &'a [u64]>>(slices: I) -> Words {
+        let slices: Vec<&[u64]> = slices.into_iter().collect();
+        let mut words = Words::stale(slices.iter().map(|slice| slice.len()).sum());
+        let mut rest = &mut words[..];
+        for slice in slices {
+            let (to, beyond) = rest.split_at_mut(slice.len());
+            to.copy_from_slice(slice);
+            rest = beyond;
         }
         words
     }
@@ -132,6 +178,15 @@ mod tests {
         let short: Words = (0..LEN as u64).filter(|word| word % 2 == 0).collect();
         assert_eq!(short.len(), LEN / 2);
         assert!(short.buffer.words[short.len..].iter().all(|&word| word == 0));
+    }
+
+    #[test]
+    fn words_are_mapped_zipped_and_joined() {
+        let (x, y): (Words, Words) = ((0..LEN as u64).collect(), (5..5 + LEN as u64).collect());
+        assert!(Words::map(&x, |x| x + 5).iter().eq(y.iter()));
+        assert!(Words::zip(&y, &x, |y, x| y - x).iter().all(|word| *word == 5));
+        let joined: Words = [&x[..], &[], &y[..]].into_iter().collect();
+        assert_eq!((&joined[..LEN], &joined[LEN..]), (&x[..], &y[..]));
     }
 
     #[test]

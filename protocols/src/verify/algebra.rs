@@ -10,8 +10,8 @@ use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::galois::{Dot, GaloisRing};
-use mpc_core::ring::grid::Term;
-use mpc_core::ring::{Z64, gf64, grid};
+use mpc_core::ring::grid::{Corner, Term};
+use mpc_core::ring::{Weighed, Z64, gf64, grid};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Words};
 
@@ -46,8 +46,8 @@ pub trait Algebra: 'static {
     /// corners: see [`mpc_core::ring::grid`].
     fn grid_products(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]);
 
-    /// From vectors at the corners of a grid those at all points, in place.
-    fn expand(values: &mut [u64], variables: usize);
+    /// From vectors at the corners of a grid those at all points.
+    fn expand(values: &mut [u64], corners: &[Corner<'_>]);
 
     /// A challenge as an element of the extension.
     fn embed(challenge: u64) -> Vec<u64>;
@@ -61,16 +61,15 @@ pub trait Algebra: 'static {
     /// The value of an inner product: one element.
     fn finish_dot(dot: Self::Dot) -> Vec<u64>;
 
-    /// `low += r (high - low)` for two vectors and a challenge `r`.
-    fn fold(low: &mut [u64], high: &[u64], r: u64);
+    /// Overwrites `out` with `low + r (high - low)`, for two vectors and a challenge `r`.
+    fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64);
 
     /// Each element of a vector times a challenge of its own.
     fn mul_challenges(x: &mut [u64], challenges: &[u64]);
 
-    /// Adds to each element of the vector `sums` the sum of one of `rows` rows of base words,
-    /// weighted by the `LANES` challenges of each column. `terms` has, for each eight
-    /// columns, eight words a row.
-    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]);
+    /// Adds to each element of the vectors of sums the sum of one of the rows of base words,
+    /// weighted by the `LANES` challenges of each column.
+    fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]);
 
     /// Overwrites the vector `out` with the linear combination of rows of base words, column by
     /// column: `LANES` elements a word. `rows` has, for each eight columns, eight words a
@@ -117,8 +116,8 @@ impl<const D: usize> Algebra for Words64<D> {
         grid::multiply_words(out, at, corners, terms);
     }
 
-    fn expand(values: &mut [u64], variables: usize) {
-        grid::expand_words(values, variables);
+    fn expand(values: &mut [u64], corners: &[Corner<'_>]) {
+        grid::expand_words(values, corners);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -137,16 +136,16 @@ impl<const D: usize> Algebra for Words64<D> {
         dot.finish().to_vec()
     }
 
-    fn fold(low: &mut [u64], high: &[u64], r: u64) {
-        GaloisRing::<D>::fold(low, high, r);
+    fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
+        GaloisRing::<D>::fold(out, low, high, r);
     }
 
     fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
         GaloisRing::<D>::mul_challenges(x, challenges);
     }
 
-    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
-        GaloisRing::<D>::add_weighted_rows(sums, terms, rows, challenges);
+    fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]) {
+        GaloisRing::<D>::add_weighted_rows(parts, challenges);
     }
 
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
@@ -186,8 +185,8 @@ impl Algebra for Bits {
         grid::multiply_bits(out, at, corners, terms);
     }
 
-    fn expand(values: &mut [u64], variables: usize) {
-        grid::expand_bits(values, variables);
+    fn expand(values: &mut [u64], corners: &[Corner<'_>]) {
+        grid::expand_bits(values, corners);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -206,16 +205,16 @@ impl Algebra for Bits {
         vec![dot.finish()]
     }
 
-    fn fold(low: &mut [u64], high: &[u64], r: u64) {
-        gf64::fold(low, high, r);
+    fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
+        gf64::fold(out, low, high, r);
     }
 
     fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
         gf64::mul_assign(x, challenges);
     }
 
-    fn weigh(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
-        gf64::add_weighted_rows(&mut sums[..rows], terms, challenges);
+    fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]) {
+        gf64::add_weighted_rows(parts, challenges);
     }
 
     fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {

@@ -13,9 +13,9 @@ use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::{Components, Product, Security, Support};
 
-fn factors(operands: &[Components; 3], supports: [Support; 2]) -> Factors<'_> {
+fn factors(operands: &[Components; 3], supports: [Support; 2], row: usize) -> Factors<'_> {
     let [x, y, z] = operands.each_ref().map(|o| [&o.first[..], &o.second[..]]);
-    Factors { x, y, z, supports }
+    Factors { x, y, z, supports, row }
 }
 
 /// Reduces all ANDs to one claim.
@@ -28,7 +28,10 @@ pub async fn bits<S: Security>(
     products: &[Product],
 ) -> Result<Claim> {
     let ands = products.iter().filter_map(|product| match product {
-        Product::And { operands } => Some(factors(operands, [Support::ALL; 2])),
+        Product::And { supports, operands } => {
+            let [lanes, _] = operands[0].shape;
+            Some(factors(operands, *supports, lanes.div_ceil(64)))
+        }
         _ => None,
     });
     let table = Table::consecutive::<Bits>(ctx.party(), ands.collect());
@@ -65,10 +68,10 @@ pub async fn words<const D: usize, S: Security>(
     for product in products {
         match product {
             Product::Elementwise { bits, supports, operands } if *bits == width => {
-                single.push(factors(operands, *supports));
+                single.push(factors(operands, *supports, operands[0].first.len()));
             }
             Product::ColumnDot { bits, operands } if *bits == width && operands[0].shape[1] > 0 => {
-                dots.push(factors(operands, [Support::ALL; 2]));
+                dots.push(factors(operands, [Support::ALL; 2], operands[0].shape[1]));
                 widths.push(operands[0].shape[1]);
             }
             Product::Matrix { bits, transposed, scattered, operands } if *bits == width => {

@@ -217,23 +217,23 @@ fn at_point<A: Algebra>(
     at: &[u64],
     words: usize,
 ) -> Words {
-    let half = cut.parts / 2;
     let mut folded = Words::zeroed(words);
-    let mut block = Words::zeroed(cut.part.min(BLOCK) * half);
+    let room = cut.part.min(BLOCK) * cut.parts / 2;
+    let [mut from, mut to] = [(); 2].map(|()| Words::zeroed(room));
     for range in cut.blocks().filter(|range| cut.uses::<A>(used, range)) {
-        let mut len = range.len();
-        let block = &mut block[..len * half];
-        for (low, to) in block.chunks_exact_mut(len).enumerate() {
-            to.copy_from_slice(cut.of(vector, low, &range));
-            A::fold(to, cut.of(vector, low + half, &range), at[0]);
+        let len = range.len();
+        let mut half = cut.parts / 2;
+        for low in 0..half {
+            let [low_part, high_part] = [low, low + half].map(|part| cut.of(vector, part, &range));
+            A::fold(&mut to[low * len..][..len], low_part, high_part, at[0]);
         }
-        len *= half;
         for &r in &at[1..] {
-            let (low, high) = block[..len].split_at_mut(len / 2);
-            A::fold(low, high, r);
-            len /= 2;
+            std::mem::swap(&mut from, &mut to);
+            half /= 2;
+            let (low, high) = from[..2 * half * len].split_at(half * len);
+            A::fold(&mut to[..half * len], low, high, r);
         }
-        folded[range].copy_from_slice(&block[..len]);
+        folded[range].copy_from_slice(&to[..len]);
     }
     folded
 }
@@ -253,20 +253,15 @@ fn grid_products<A: Algebra>(
         let len = range.len();
         let used = claim.used.each_ref().map(|used| cut.uses::<A>(used, &range));
         let load = |grid: &mut [u64], vectors: &[(&[u64], bool)]| {
-            let mut loaded = vectors.iter().filter(|(_, used)| *used).enumerate().peekable();
-            if loaded.peek().is_none() {
-                return false;
-            }
-            for (number, (vector, _)) in loaded {
-                for corner in 0..cut.parts {
-                    let to = &mut grid[grid::corner_point(corner) * len..][..len];
-                    match number {
-                        0 => to.copy_from_slice(cut.of(vector, corner, &range)),
-                        _ => A::add(to, cut.of(vector, corner, &range)),
-                    }
-                }
-            }
-            A::expand(grid, variables);
+            let mut used = vectors.iter().filter(|(_, used)| *used).map(|(vector, _)| *vector);
+            let Some(x) = used.next() else { return false };
+            let y = used.next();
+            let corner = |part| {
+                let of = |vector| cut.of(vector, part, &range);
+                (of(x), y.map(of))
+            };
+            let corners: Vec<_> = (0..cut.parts).map(corner).collect();
+            A::expand(grid, &corners);
             true
         };
         // x_i (y_i + y_{i+1}) + x_{i+1} y_i

@@ -83,8 +83,12 @@ impl MatrixProduct<'_> {
         right.resize(z.first.len() / D, 0);
         z.update(|z| {
             <Words64<D>>::mul_challenges(z, &right);
+            // Group by group, then within the one that is left.
+            let group = <Words64<D>>::GROUP;
+            let mut sums = Words::zeroed(group * D);
+            z.chunks_exact(group * D).for_each(|z| <Words64<D>>::add(&mut sums, z));
             let mut sum = Words::zeroed(D);
-            let elements = <Words64<D>>::list(z, cols);
+            let elements = <Words64<D>>::list(&sums, group);
             elements.chunks_exact(D).for_each(|element| <Words64<D>>::add(&mut sum, element));
             *z = sum;
         });
@@ -93,12 +97,13 @@ impl MatrixProduct<'_> {
 }
 
 impl Claim {
-    /// Adds another claim times a challenge, its vectors from word `start` on, where there are
-    /// zeros.
+    /// Adds another claim times a challenge, its vectors from word `start` on, where there is
+    /// nothing yet.
     pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
         let words = start..start + other.x.first.len();
         (0..4).for_each(|vector| self.will_use::<A>(vector, &words));
-        self.x.combine(&other.x, |x, other| A::fold(&mut x[words.clone()], other, factor));
+        let zeros = Words::zeroed(words.len());
+        self.x.combine(&other.x, |x, other| A::fold(&mut x[words.clone()], &zeros, other, factor));
         self.y.combine(&other.y, |y, other| y[words.clone()].copy_from_slice(other));
         let mut z = other.z.clone();
         z.update(|z| *z = A::mul(z, &A::embed(factor)).into());

@@ -176,7 +176,7 @@ fn digest(products: &[Product]) -> [u8; 32] {
             Product::Elementwise { bits, operands, .. } => (0, *bits, [false; 2], operands),
             Product::Matrix { bits, transposed, operands, .. } => (1, *bits, *transposed, operands),
             Product::ColumnDot { bits, operands } => (2, *bits, [false; 2], operands),
-            Product::And { operands } => (3, 1, [false; 2], operands),
+            Product::And { operands, .. } => (3, 1, [false; 2], operands),
         };
         digest.update([kind, bits as u8, transposed[0].into(), transposed[1].into()]);
         for length in operands.iter().flat_map(|operand| operand.shape) {

@@ -12,6 +12,7 @@ use super::grid;
 use super::shared::Shared;
 use crate::thirds::third;
 use mpc_core::party::PartyId;
+use mpc_core::ring::Weighed;
 use mpc_core::ring::grid::Term;
 use mpc_core::security::Support;
 use mpc_core::share::Words;
@@ -25,11 +26,13 @@ pub struct Factors<'a> {
     pub y: [&'a [u64]; 2],
     /// The product.
     pub z: [&'a [u64]; 2],
-    /// Which components of the factors matter.
+    /// Which components of the factors count.
     pub supports: [Support; 2],
+    /// Words of a row, in thirds of which different components count.
+    pub row: usize,
 }
 
-/// Whether `x_i`, `x_{i+1}`, `y_i` and `y_{i+1}` can differ from zero: public.
+/// Whether `x_i`, `x_{i+1}`, `y_i` and `y_{i+1}` count, or are taken as zero: public.
 type Used = [bool; 4];
 
 /// `len` words of the factors number `source` from word `start` on, which come `at` words
@@ -77,12 +80,16 @@ impl<'a> Table<'a> {
     /// components are zero come together, so that there is nothing to do for those.
     pub fn consecutive<A: Algebra>(party: PartyId, factors: Vec<Factors<'a>>) -> Table<'a> {
         let mut parts = Vec::with_capacity(factors.len());
-        for (source, Factors { x, supports, .. }) in factors.iter().enumerate() {
+        for (source, Factors { x, supports, row, .. }) in factors.iter().enumerate() {
             if *supports == [Support::ALL; 2] {
                 parts.push(((*supports, 0), source, 0..x[0].len()));
-            } else {
-                let thirds = (0..3).map(|number| (number, third(x[0].len(), number)));
-                parts.extend(thirds.map(|(number, words)| ((*supports, number), source, words)));
+                continue;
+            }
+            for start in (0..x[0].len()).step_by((*row).max(1)) {
+                let thirds = (0..3).map(|number| (number, third(*row, number)));
+                parts.extend(thirds.map(|(number, words)| {
+                    ((*supports, number), source, start + words.start..start + words.end)
+                }));
             }
         }
         parts.sort_by_key(|(class, ..)| *class);
@@ -158,27 +165,29 @@ impl<'a> Table<'a> {
         1 << self.variables
     }
 
-    /// One component of the words of a range, where they are if they lie side by side, else
-    /// copied to `copy`.
+    /// Some words of all factors, where they are if they lie side by side, else copied to
+    /// `copy`; zeros where they do not count.
     fn words<'b>(
         &'b self,
         copy: &'b mut [u64],
         words: Range<usize>,
-        component: impl Fn(&Factors<'a>) -> &'a [u64],
+        of: impl Fn(&Factors<'a>) -> &'a [u64],
+        counts: impl Fn(&Used) -> bool,
     ) -> &'b [u64] {
         let from = self.pieces.partition_point(|p| p.at + p.len <= words.start);
         let pieces = &self.pieces[from..];
-        if let Some(Piece { at, source, start, len, .. }) = pieces.first()
+        if let Some(Piece { at, source, start, len, used }) = pieces.first()
             && *at <= words.start
             && words.end <= at + len
+            && counts(used)
         {
-            return &component(&self.factors[*source])[start + words.start - at..][..words.len()];
+            return &of(&self.factors[*source])[start + words.start - at..][..words.len()];
         }
         let copy = &mut copy[..words.len()];
         let mut filled = words.start;
-        for piece in pieces.iter().take_while(|p| p.at < words.end) {
+        for piece in pieces.iter().take_while(|p| p.at < words.end).filter(|p| counts(&p.used)) {
             let (begin, end) = (piece.at.max(words.start), (piece.at + piece.len).min(words.end));
-            let from = &component(&self.factors[piece.source])[piece.start + begin - piece.at..];
+            let from = &of(&self.factors[piece.source])[piece.start + begin - piece.at..];
             copy[filled - words.start..begin - words.start].fill(0);
             copy[begin - words.start..end - words.start].copy_from_slice(&from[..end - begin]);
             filled = end;
@@ -187,15 +196,50 @@ impl<'a> Table<'a> {
         copy
     }
 
-    /// Words of a block.
-    fn block(&self) -> usize {
-        self.rows() * OCTET * BLOCK.min(self.columns / OCTET)
+    /// Some words of one of the components `x_i`, `x_{i+1}`, `y_i`, `y_{i+1}`.
+    fn component<'b>(
+        &'b self,
+        copy: &'b mut [u64],
+        words: Range<usize>,
+        number: usize,
+    ) -> &'b [u64] {
+        self.words(copy, words, |f| [f.x, f.y].as_flattened()[number], |used| used[number])
     }
 
-    /// The columns of each block.
+    /// Words of an octet of columns.
+    fn octet(&self) -> usize {
+        self.rows() * OCTET
+    }
+
+    /// Words of a block.
+    fn block(&self) -> usize {
+        self.octet() * BLOCK.min(self.columns / OCTET)
+    }
+
+    /// The octets of columns of each block.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let step = BLOCK * OCTET;
-        (0..self.columns).step_by(step).map(move |start| start..self.columns.min(start + step))
+        let octets = self.columns / OCTET;
+        (0..octets).step_by(BLOCK).map(move |start| start..octets.min(start + BLOCK))
+    }
+
+    /// These octets in stretches, in each of which the same is used; and each lies in one piece, if
+    /// its octets do.
+    fn stretches(&self, octets: Range<usize>) -> impl Iterator<Item = (Range<usize>, Used)> {
+        let mut rest = octets;
+        let kind = |octet: usize| {
+            let words = octet * self.octet()..(octet + 1) * self.octet();
+            let piece = self.pieces.partition_point(|p| p.at + p.len <= words.start);
+            let whole = |p: &Piece| p.at <= words.start && words.end <= p.at + p.len;
+            (self.pieces.get(piece).is_some_and(whole).then_some(piece), self.used[octet])
+        };
+        std::iter::from_fn(move || {
+            let start = rest.next()?;
+            let first = kind(start);
+            while !rest.is_empty() && kind(rest.start) == first {
+                rest.start += 1;
+            }
+            Some((start..rest.start, first.1))
+        })
     }
 
     /// What the products of the rows add up to, weighted by the challenges of the columns: as
@@ -207,75 +251,77 @@ impl<'a> Table<'a> {
         points: &[usize],
         claimed: bool,
     ) -> (Shared, Words) {
-        let rows = self.rows();
-        let corners = if claimed { rows } else { 0 };
-        let terms = 2 * corners + points.len();
-        let mut sums = Words::zeroed(vector_words::<A>(terms));
+        let corners = if claimed { self.rows() } else { 0 };
+        let mut first = Words::zeroed(vector_words::<A>(corners));
+        let mut second = Words::zeroed(vector_words::<A>(corners));
+        let mut sums = Words::zeroed(vector_words::<A>(points.len()));
         let mut copies = [(); 4].map(|()| Words::zeroed(self.block()));
-        let mut block = Words::zeroed(self.block() / rows * terms);
-        for columns in self.blocks() {
-            let octets = columns.start / OCTET..columns.end / OCTET;
-            // Where all products are zero, the claims are all there is.
-            let computed =
-                self.used[octets.clone()].iter().any(|used| multiplies(used) != [false; 2]);
-            let terms = if computed { terms } else { 2 * corners };
-            let block = &mut block[..columns.len() * terms];
-            for (octet, out) in octets.clone().zip(block.chunks_exact_mut((terms * OCTET).max(1))) {
-                let words = octet * rows * OCTET..(octet + 1) * rows * OCTET;
-                let of_corners = out[..2 * corners * OCTET].chunks_exact_mut(rows * OCTET);
-                for (component, out) in of_corners.enumerate() {
-                    let z = self.words(&mut copies[0], words.clone(), |f| f.z[component]);
-                    out.copy_from_slice(z);
+        let room = points.len() * OCTET;
+        let mut products = Words::zeroed(self.block() / self.octet() * room);
+        for octets in self.blocks() {
+            let elements = octets.start * OCTET * A::LANES..octets.end * OCTET * A::LANES;
+            let uses = |used: &Used| multiplies(used) != [false; 2];
+            // Where no products count, the claims are all there is.
+            let computes = room > 0 && self.used[octets.clone()].iter().any(uses);
+            if computes {
+                for (stretch, used) in self.stretches(octets.clone()) {
+                    let out = (stretch.start - octets.start) * room;
+                    let out = &mut products[out..][..stretch.len() * room];
+                    self.multiply::<A>(out, points, (stretch, used), &mut copies);
                 }
             }
-            if computed {
-                for run in self.runs(octets, |used| *used) {
-                    let out = (run.start * OCTET - columns.start) * terms;
-                    let out = &mut block[out..][..run.len() * OCTET * terms];
-                    self.multiply::<A>(out, (points, 2 * corners), run, &mut copies);
-                }
-            }
-            let sums = &mut sums[..vector_words::<A>(terms)];
-            let challenges = &challenges[columns.start * A::LANES..columns.end * A::LANES];
-            A::weigh(sums, block, terms, challenges);
+            let none = vec![&[][..]; octets.len()];
+            let [copy_of_first, copy_of_second, ..] = &mut copies;
+            let (of_first, of_second) = match claimed {
+                true => (
+                    self.claims(octets.clone(), 0, copy_of_first),
+                    self.claims(octets.clone(), 1, copy_of_second),
+                ),
+                false => (none.clone(), none.clone()),
+            };
+            let (sums, rows, of_sums) = match computes {
+                true => (&mut sums[..], points.len(), products.chunks_exact(room).collect()),
+                false => (&mut [][..], 0, none),
+            };
+            let mut parts = [
+                Weighed { sums: &mut first, rows: corners, octets: &of_first },
+                Weighed { sums: &mut second, rows: corners, octets: &of_second },
+                Weighed { sums, rows, octets: &of_sums[..octets.len()] },
+            ];
+            A::weigh(&mut parts, &challenges[elements]);
         }
-        let sums = A::list(&sums, terms);
-        let (first, rest) = sums.split_at(corners * A::WIDTH);
-        let (second, computed) = rest.split_at(corners * A::WIDTH);
-        (Shared::of(first, second), computed.into())
+        let of_corners = Shared::of(&A::list(&first, corners), &A::list(&second, corners));
+        (of_corners, A::list(&sums, points.len()))
     }
 
-    /// Octets of the range, one after the other as long as the same is used in them.
-    fn runs<T: PartialEq>(
-        &self,
+    /// One component of the claimed products, octet by octet.
+    fn claims<'b>(
+        &'b self,
         octets: Range<usize>,
-        of: impl Fn(&Used) -> T,
-    ) -> impl Iterator<Item = Range<usize>> {
-        let mut start = octets.start;
-        self.used[octets].chunk_by(move |a, b| of(a) == of(b)).map(move |run| {
-            start += run.len();
-            start - run.len()..start
-        })
+        component: usize,
+        copy: &'b mut [u64],
+    ) -> Vec<&'b [u64]> {
+        let words = |octet: usize| octet * self.octet()..(octet + 1) * self.octet();
+        let octets = octets.zip(copy.chunks_exact_mut(self.octet()));
+        let claim = |(octet, copy)| self.words(copy, words(octet), |f| f.z[component], |_| true);
+        octets.map(claim).collect()
     }
 
-    /// Local parts of products on the grid, for octets in which the same is used: for each
-    /// octet, `out` has some rows for others before.
+    /// Local parts of products on the grid, for octets in which the same is used.
     fn multiply<A: Algebra>(
         &self,
         out: &mut [u64],
-        (points, before): (&[usize], usize),
-        octets: Range<usize>,
+        points: &[usize],
+        (octets, used): (Range<usize>, Used),
         copies: &mut [Words; 4],
     ) {
-        let used = &self.used[octets.start];
-        let octet = self.rows() * OCTET;
-        let words = octets.start * octet..octets.end * octet;
-        let [x0, x1, y0, y1] = copies;
-        let x0 = self.words(x0, words.clone(), |f| f.x[0]);
-        let x1 = self.words(x1, words.clone(), |f| f.x[1]);
-        let y0 = self.words(y0, words.clone(), |f| f.y[0]);
-        let y1 = self.words(y1, words.clone(), |f| f.y[1]);
-        // x_i (y_i + y_{i+1}) + x_{i+1} y_i, as far as they are not zero.
+        let words = octets.start * self.octet()..octets.end * self.octet();
+        let mut numbers = 0..4;
+        let [x0, x1, y0, y1] = copies.each_mut().map(|copy| {
+            let number = numbers.next().expect("one a copy");
+            if used[number] { self.component(copy, words.clone(), number) } else { &[] }
+        });
+        // x_i (y_i + y_{i+1}) + x_{i+1} y_i, as far as they count.
         let (both, one) = ([y0, y1], [y0]);
         let y = match used {
             [_, _, true, true] => &both[..],
@@ -283,15 +329,11 @@ impl<'a> Table<'a> {
             [_, _, false, _] => &both[1..],
         };
         let terms: [Term<'_>; 2] = [(x0, y), (x1, &one)];
-        match multiplies(used) {
+        match multiplies(&used) {
             [true, true] => A::grid_products(out, points, self.rows(), &terms),
             [true, false] => A::grid_products(out, points, self.rows(), &terms[..1]),
             [false, true] => A::grid_products(out, points, self.rows(), &terms[1..]),
-            [false, false] => {
-                let rows = before + points.len();
-                let octets = out.chunks_exact_mut((rows * OCTET).max(1));
-                octets.for_each(|out| out[before * OCTET..].fill(0));
-            }
+            [false, false] => out.fill(0),
         }
     }
 
@@ -315,24 +357,19 @@ impl<'a> Table<'a> {
         claim.z.combine(&z, A::add);
         let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
         let mut copy = Words::zeroed(self.block());
-        for columns in self.blocks() {
-            let octets = columns.start / OCTET..columns.end / OCTET;
-            for vector in 0..4 {
-                for run in self.runs(octets.clone(), |used| used[vector]) {
-                    if !self.used[run.start][vector] {
-                        continue;
-                    }
-                    let elements = run.start * OCTET * A::LANES..run.end * OCTET * A::LANES;
-                    let words = (start + elements.start) * A::WIDTH;
-                    let words = words..words + elements.len() * A::WIDTH;
-                    let octet = self.rows() * OCTET;
-                    let rows = run.start * octet..run.end * octet;
-                    let rows = self.words(&mut copy, rows, |f| [f.x, f.y].as_flattened()[vector]);
+        for octets in self.blocks() {
+            for (stretch, used) in self.stretches(octets) {
+                let elements = stretch.start * OCTET * A::LANES..stretch.end * OCTET * A::LANES;
+                let words = (start + elements.start) * A::WIDTH;
+                let words = words..words + elements.len() * A::WIDTH;
+                let rows = stretch.start * self.octet()..stretch.end * self.octet();
+                for vector in (0..4).filter(|vector| used[*vector]) {
+                    let rows = self.component(&mut copy, rows.clone(), vector);
                     claim.will_use::<A>(vector, &words);
-                    let to = &mut claim.vector(vector)[words];
+                    let to = &mut claim.vector(vector)[words.clone()];
                     A::combine(to, rows, if vector < 2 { &scaled } else { &weights });
                     if vector < 2 {
-                        A::mul_challenges(to, &challenges[elements]);
+                        A::mul_challenges(to, &challenges[elements.clone()]);
                     }
                 }
             }
@@ -340,7 +377,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Which of `x_i (y_i + y_{i+1})` and `x_{i+1} y_i` can differ from zero.
+/// Which of `x_i (y_i + y_{i+1})` and `x_{i+1} y_i` count.
 fn multiplies([x0, x1, y0, y1]: &Used) -> [bool; 2] {
     [*x0 && (*y0 || *y1), *x1 && *y0]
 }

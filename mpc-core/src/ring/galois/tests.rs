@@ -1,5 +1,6 @@
 //! The ring and its kernels against the definition.
 
+use super::super::Weighed;
 use super::super::gemm::MatRef;
 use super::super::lanes::LANES;
 use super::*;
@@ -89,9 +90,9 @@ fn vectors_agree<const D: usize>(a: &[u64], b: &[u64], challenges: &[u64]) {
         (0..times).for_each(|_| product.add(&x, &y));
         assert_eq!(product.finish().to_vec(), expected);
     }
-    let mut low = x.clone();
-    GaloisRing::<D>::fold(&mut low, &y, challenge(0));
-    assert_eq!(low, in_octets::<D>(&folded));
+    let mut out = vec![5; x.len()];
+    GaloisRing::<D>::fold(&mut out, &x, &y, challenge(0));
+    assert_eq!(out, in_octets::<D>(&folded));
     let mut product = x.clone();
     let own: Vec<u64> = (0..count).map(challenge).collect();
     GaloisRing::<D>::mul_challenges(&mut product, &own);
@@ -157,7 +158,12 @@ fn rows_agree<const D: usize>(by_octets: &[u64], rows: usize, challenges: &[u64]
         }
     }
     let mut sums = vec![0; rows.next_multiple_of(LANES) * D];
-    GaloisRing::<D>::add_weighted_rows(&mut sums, by_octets, rows, &challenges);
+    let octets: Vec<&[u64]> = by_octets.chunks_exact(rows * LANES).collect();
+    let (first, others) =
+        (Weighed { sums: &mut sums, rows, octets: &octets }, vec![[]; octets.len()]);
+    let others: Vec<&[u64]> = others.iter().map(|none| &none[..]).collect();
+    let none = Weighed { sums: &mut [], rows: 0, octets: &others };
+    GaloisRing::<D>::add_weighted_rows(&mut [none, first], &challenges);
     assert_eq!(sums, in_octets::<D>(&expected));
 }
 

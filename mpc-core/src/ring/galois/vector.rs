@@ -14,15 +14,16 @@ type MulScratch<'a> =
 const TILE: usize = 8;
 
 impl<const D: usize> GaloisRing<D> {
-    /// `low += r * (high - low)` element by element, for a challenge `r`: the value at `r`
-    /// of the line through both.
+    /// Overwrites `out` with `low + r * (high - low)` element by element, for a challenge `r`:
+    /// the value at `r` of the line through both.
     ///
     /// # Panics
     /// If the lengths differ or are not those of whole octets.
-    pub fn fold(low: &mut [u64], high: &[u64], r: u64) {
+    pub fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
         assert!(low.len() == high.len() && low.len().is_multiple_of(LANES * D), "equal halves");
+        assert_eq!(out.len(), low.len(), "as long as a half");
         let mut scratch = Scratch::take();
-        fold::<D>(Level::best(), low, high, r & Self::CHALLENGE_MASK, scratch.octets());
+        fold::<D>(Level::best(), out, low, high, r & Self::CHALLENGE_MASK, scratch.octets());
     }
 
     /// Multiplies each element of `x` by a challenge of its own.
@@ -89,7 +90,8 @@ impl<const D: usize> GaloisRing<D> {
 
 vectorised! {
     fn fold<const D: usize>(
-        simd, low: &mut [u64], high: &[u64], r: u64, buffers: &mut [Octet; 2 * MAX_PRODUCT],
+        simd, out: &mut [u64], low: &[u64], high: &[u64], r: u64,
+        buffers: &mut [Octet; 2 * MAX_PRODUCT],
     ) {
         // Challenges are public, so to branch on them is safe.
         let mut shifts = [0; 64];
@@ -101,14 +103,14 @@ vectorised! {
         let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
         padded[..TILE - 1].fill(ZERO);
         padded[TILE - 1 + D..].fill(ZERO);
-        let (low, high) = (octets_mut(low).chunks_exact_mut(D), octets(high).chunks_exact(D));
-        for (low, high) in low.zip(high) {
-            for ((padded, low), high) in padded[TILE - 1..].iter_mut().zip(&*low).zip(high) {
+        let (low, high) = (octets(low).chunks_exact(D), octets(high).chunks_exact(D));
+        for (out, (low, high)) in octets_mut(out).chunks_exact_mut(D).zip(low.zip(high)) {
+            for ((padded, low), high) in padded[TILE - 1..].iter_mut().zip(low).zip(high) {
                 simd.store(padded, simd.sub(simd.load(high), simd.load(low)));
             }
             GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..count]);
-            for (low, product) in low.iter_mut().zip(&*product) {
-                simd.store(low, simd.add(simd.load(low), simd.load(product)));
+            for ((out, low), product) in out.iter_mut().zip(low).zip(&*product) {
+                simd.store(out, simd.add(simd.load(low), simd.load(product)));
             }
         }
     }
@@ -154,24 +156,39 @@ fn combine_tiles<S: Simd, const D: usize, const WIDE: usize>(
 ) {
     let count = weights.len() / D;
     for (out, rows) in octets_mut(out).chunks_mut(2 * D).zip(octets(rows).chunks(2 * count)) {
-        let (left, right) = rows.split_at(count);
-        // Where there is no right octet, the left one takes its place.
-        let right = if right.is_empty() { left } else { right };
-        for tile in (0..D).step_by(WIDE) {
-            let mut sums = [[simd.splat(0); 2]; WIDE];
-            for ((left, right), weights) in left.iter().zip(right).zip(weights.chunks_exact(D)) {
-                let x = [simd.load(left), simd.load(right)];
-                for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
-                    let weight = simd.splat(*weight);
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum = simd.add(*sum, simd.mul(x, weight));
-                    }
+        match out.len() / D {
+            2 => combine_octets::<S, D, WIDE, 2>(simd, out, rows, weights),
+            _ => combine_octets::<S, D, WIDE, 1>(simd, out, rows, weights),
+        }
+    }
+}
+
+/// [`combine_tiles`] of so many octets.
+#[inline(always)]
+fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usize>(
+    simd: S,
+    out: &mut [Octet],
+    rows: &[Octet],
+    weights: &[u64],
+) {
+    let count = weights.len() / D;
+    for tile in (0..D).step_by(WIDE) {
+        let mut sums = [[simd.splat(0); OCTETS]; WIDE];
+        for (row, weights) in weights.chunks_exact(D).enumerate() {
+            let mut x = [simd.splat(0); OCTETS];
+            for (octet, x) in x.iter_mut().enumerate() {
+                *x = simd.load(&rows[octet * count + row]);
+            }
+            for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
+                let weight = simd.splat(*weight);
+                for (sum, x) in sums.iter_mut().zip(&x) {
+                    *sum = simd.add(*sum, simd.mul(*x, weight));
                 }
             }
-            for (half, out) in out.chunks_exact_mut(D).enumerate() {
-                for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(&sums) {
-                    simd.store(out, sums[half]);
-                }
+        }
+        for (octet, out) in out.chunks_exact_mut(D).enumerate() {
+            for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(&sums) {
+                simd.store(out, sums[octet]);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Sums of words weighted by challenges: coefficient `j` of `sum_k c_k x_k` is the sum of the
 //! words whose challenge has bit `j`.
 
-use super::super::chosen::{Choice, ROWS, Rows, WIDTH};
+use super::super::chosen::{Choice, ROWS, Rows, WIDTH, Weighed};
 use super::super::gemm::{MatRef, pack};
 use super::super::lanes::{LANES, WORDS, octets, octets_mut, vectorised};
 use super::super::simd::Level;
@@ -34,23 +34,29 @@ impl<const D: usize> GaloisRing<D> {
         }
     }
 
-    /// Adds to each of `sums`, in octets, the sum of a row of words, each column weighted by its
-    /// challenge. `terms` has, for each octet of columns, an octet a row.
+    /// Adds to each of the sums, in octets, the sum of a row of words, each column weighted by
+    /// its challenge.
     ///
     /// # Panics
     /// If there is not one challenge a column, and an octet of sums for each eight rows.
-    pub fn add_weighted_rows(sums: &mut [u64], terms: &[u64], rows: usize, challenges: &[u64]) {
-        assert_eq!(terms.len(), rows * challenges.len(), "one challenge a column");
+    pub fn add_weighted_rows(parts: &mut [Weighed<'_>], challenges: &[u64]) {
         assert!(challenges.len().is_multiple_of(LANES), "octets of columns");
-        assert_eq!(sums.len(), rows.div_ceil(LANES) * LANES * D, "one sum a row");
+        for Weighed { sums, rows, octets } in &*parts {
+            assert_eq!(octets.len() * LANES, challenges.len(), "one challenge a column");
+            assert!(octets.iter().all(|octet| octet.len() == rows * LANES), "one octet a row");
+            assert_eq!(sums.len(), rows.div_ceil(LANES) * LANES * D, "one sum a row");
+        }
         let level = Level::best();
         let mut columns = Rows::new();
-        for (terms, challenges) in terms.chunks(ROWS * rows.max(1)).zip(challenges.chunks(ROWS)) {
+        for (at, challenges) in (0..).step_by(ROWS / LANES).zip(challenges.chunks(ROWS)) {
             let choice = Choice::new(challenges, D);
-            Self::for_pairs(sums, |pair, sums| {
-                turn(level, columns.words(), terms, rows, pair * WIDTH);
-                columns.add_chosen::<WORDS>(level, sums, &choice);
-            });
+            for Weighed { sums, rows, octets } in &mut *parts {
+                let octets = &octets[at..at + challenges.len() / LANES];
+                Self::for_pairs(sums, |pair, sums| {
+                    turn(level, columns.words(), octets, *rows, pair * WIDTH);
+                    columns.add_chosen::<WORDS>(level, sums, &choice);
+                });
+            }
         }
     }
 
@@ -71,16 +77,15 @@ impl<const D: usize> GaloisRing<D> {
 }
 
 vectorised! {
-    /// Overwrites rows of `columns`, one a column of `terms`, with its words in the rows from
-    /// `first` on; zeros where there are no more.
-    fn turn(simd, columns: &mut [u64], terms: &[u64], rows: usize, first: usize) {
-        let terms = octets(terms).chunks_exact(rows);
+    /// Overwrites rows of `columns`, one a column, with its words in the rows from `first` on;
+    /// zeros where there are no more.
+    fn turn(simd, columns: &mut [u64], terms: &[&[u64]], rows: usize, first: usize) {
         let (columns, _) = columns.as_chunks_mut::<WIDTH>();
-        for (terms, columns) in terms.zip(columns.chunks_exact_mut(LANES)) {
+        for (terms, columns) in terms.iter().zip(columns.chunks_exact_mut(LANES)) {
             for half in 0..2 {
                 let start = first + half * LANES;
                 let mut words = [simd.splat(0); LANES];
-                for (words, row) in words.iter_mut().zip(&terms[start.min(rows)..]) {
+                for (words, row) in words.iter_mut().zip(&octets(terms)[start.min(rows)..]) {
                     *words = simd.load(row);
                 }
                 for (column, words) in columns.iter_mut().zip(&simd.transpose(words)) {
