@@ -118,6 +118,12 @@ impl<S: Security> Ctx<S> {
         self.recorder().deviate(local, bits);
     }
 
+    /// Words of a component of all factors and products that wait for verification: public, and
+    /// none in the semi-honest mode.
+    pub fn waiting_for_verification(&self) -> usize {
+        self.recorder().waiting()
+    }
+
     pub(crate) fn recorder(&self) -> RefMut<'_, S::Recorder> {
         self.session.recorder.borrow_mut()
     }

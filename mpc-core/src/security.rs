@@ -54,6 +54,12 @@ pub trait Recorder: Default {
     /// Whether no product waits for its verification.
     fn is_verified(&self) -> bool;
 
+    /// Words of a component of all factors and products that were noted since the last time:
+    /// public.
+    fn waiting(&self) -> usize {
+        0
+    }
+
     /// What a party does to its part of a product before it is masked, given which bits
     /// count in all words: nothing, but for a corrupt party in a test.
     #[inline]
@@ -79,12 +85,19 @@ impl Recorder for () {
 #[derive(Default)]
 pub struct Unverified {
     products: Vec<Product>,
+    waiting: usize,
     under_way: bool,
 }
 
 impl Recorder for Unverified {
     fn record(&mut self, product: impl FnOnce() -> Product) {
-        self.products.push(product());
+        let product = product();
+        self.waiting += product.operands().iter().map(|x| x.first.len()).sum::<usize>();
+        self.products.push(product);
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting
     }
 
     fn begin_verification(&mut self) -> Option<Vec<Product>> {
@@ -92,6 +105,7 @@ impl Recorder for Unverified {
             return None;
         }
         self.under_way = true;
+        self.waiting = 0;
         Some(std::mem::take(&mut self.products))
     }
 
@@ -180,6 +194,18 @@ pub enum Product {
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },
+}
+
+impl Product {
+    /// `x`, `y` and `z`.
+    pub fn operands(&self) -> &[Components; 3] {
+        match self {
+            Product::Elementwise { operands, .. }
+            | Product::Matrix { operands, .. }
+            | Product::ColumnDot { operands, .. }
+            | Product::And { operands, .. } => operands,
+        }
+    }
 }
 
 impl<R: Ring> From<&Arith<R>> for Components {

@@ -183,6 +183,10 @@ fn ask(observer: &mut impl Observer, event: Event, step: &str) -> Result<()> {
     }
 }
 
+/// Most batches that are verified together: a verification takes some 35 rounds however little
+/// there is to verify.
+pub const MAX_BATCHES_TOGETHER: usize = 16;
+
 /// A training under way.
 pub struct Trainer<'a, E: Engine> {
     engine: &'a E,
@@ -260,29 +264,69 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let (epochs, batches) = (training.epochs, self.blueprint.batches());
         let order = epoch_order(training.order, rows, &self.seed, epoch);
         let stage = self.engine.step(&format!("epoch-{}", epoch + 1));
-        for (batch, places) in order.chunks(self.blueprint.batch()).enumerate() {
-            let rows: Vec<usize> = places.iter().map(|&place| self.rows[0][place]).collect();
-            self = self.batch(&stage.step(&format!("batch-{}", batch + 1)), &rows).await?;
-            let progress = Progress { epoch: epoch + 1, epochs, batch: batch + 1, batches };
-            let step = format!("epoch-{}/batch-{}", progress.epoch, progress.batch);
-            ask(observer, Event::Batch(progress), &step)?;
+        let rows = |places: &[usize]| places.iter().map(|&place| self.rows[0][place]).collect();
+        let rows: Vec<Vec<usize>> = order.chunks(self.blueprint.batch()).map(rows).collect();
+        let mut done = 0;
+        while done < rows.len() {
+            let told = |batch| {
+                let progress = Progress { epoch: epoch + 1, epochs, batch: batch + 1, batches };
+                let step = format!("epoch-{}/batch-{}", progress.epoch, progress.batch);
+                ask(observer, Event::Batch(progress), &step)
+            };
+            (self, done) = self.group(&stage, &rows, done, told).await?;
         }
         Ok(self)
     }
 
-    /// One step of training on the given rows; `stage` is a step of its own.
+    /// Steps of training on `batches` from number `first` on, as many as are verified together;
+    /// `told` hears the number of each. Answers with that of the batch after them.
+    ///
+    /// # Errors
+    /// Those of the engine and of `told`.
+    pub async fn group(
+        mut self,
+        stage: &E,
+        batches: &[Vec<usize>],
+        first: usize,
+        mut told: impl FnMut(usize) -> Result<()>,
+    ) -> Result<(Self, usize)> {
+        let last = batches.len().min(first + MAX_BATCHES_TOGETHER);
+        for (number, rows) in batches.iter().enumerate().take(last).skip(first) {
+            let stage = stage.step(&format!("batch-{}", number + 1));
+            self = self.unverified_batch(&stage, rows).await?;
+            let over = number + 1 == last || stage.checkpoint_is_due();
+            if over {
+                stage.checkpoint().await?;
+            }
+            told(number)?;
+            if over {
+                return Ok((self, number + 1));
+            }
+        }
+        Ok((self, last))
+    }
+
+    /// One step of training on the given rows, verified; `stage` is a step of its own.
     ///
     /// # Errors
     /// Those of the engine.
     pub async fn batch(self, stage: &E, rows: &[usize]) -> Result<Self> {
+        let trained = self.unverified_batch(stage, rows).await?;
+        stage.checkpoint().await?;
+        Ok(trained)
+    }
+
+    async fn unverified_batch(self, stage: &E, rows: &[usize]) -> Result<Self> {
         stage.begin_batch(rows.len())?;
         let features = stage.select_rows(&self.features, rows)?;
         let labels = stage.select_rows(&self.labels, rows)?;
         let (network, notes) = self.network.trained(stage, features, &labels, rows.len()).await?;
-        stage.checkpoint().await?;
-        // After the batch: what was prepared for it does not have to serve for this as well.
         let watch = match (self.watch, notes) {
-            (Some(watch), Some(notes)) => Some(watch.count(&stage.step("range"), notes).await?),
+            (Some(watch), Some(notes)) => {
+                // What was prepared for the batch does not have to serve for this as well.
+                stage.step("trained").checkpoint().await?;
+                Some(watch.count(&stage.step("range"), notes).await?)
+            }
             (watch, _) => watch,
         };
         Ok(Trainer { network, watch, ..self })

@@ -1,5 +1,5 @@
-//! A malicious party against a whole small training: two layers with a rectifier, two
-//! batches, verified after each, and the opening of the model. Every one of its messages is
+//! A malicious party against a whole small training: two layers with a rectifier, two epochs
+//! of two batches, verified after each epoch, and the opening of the model. Every one of its messages is
 //! changed, lost, repeated, swapped, cut, prolonged or held back.
 
 mod common;
@@ -24,7 +24,7 @@ const SPEC: &str = r#"
     layers = [{ dense = 2 }, "relu", { dense = "outputs" }]
     loss = "mean-squared"
     [training]
-    epochs = 1
+    epochs = 2
     batch = 2
     learning_rate = 0.5
     order = "file"

@@ -199,6 +199,15 @@ fn a_forecast_comes_true_for_three_networks_over_three_links() {
     compare::<Malicious>(&CASES[2], job::Security::Malicious, "wan");
 }
 
+/// Three groups of 16 batches and a small batch; one group and seven batches.
+#[test]
+fn a_forecast_knows_which_batches_are_verified_together() {
+    for rows in [1500, 680] {
+        let case = Case { sets: [rows, 50], ..CASES[0] };
+        compare::<Malicious>(&case, job::Security::Malicious, "wan");
+    }
+}
+
 #[test]
 fn a_forecast_with_figures_on_kept_rows_comes_true() {
     for case in &JUDGED {

@@ -182,9 +182,8 @@ mod tests {
             |size: u32| POOL.with_borrow(|pool| pool.buffers[(size - SHORTEST) as usize].len());
         assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY / longest * longest + 1024);
         assert_eq!((kept(10), kept(LONGEST)), (1, CAPACITY / longest));
-        let (first, another) = (take(longest, true), used(longest));
-        keep(first);
-        keep(another);
+        let all: Vec<Buffer> = (0..=CAPACITY / longest).map(|_| take(longest, true)).collect();
+        all.into_iter().for_each(keep);
         assert_eq!((kept(10), kept(LONGEST)), (0, CAPACITY / longest), "the short one went");
         assert!(POOL.with_borrow(|pool| pool.words) <= CAPACITY);
     }

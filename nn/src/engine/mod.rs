@@ -283,10 +283,15 @@ pub trait Engine: Sized {
     /// verifies. No other operation may be under way.
     async fn reveal(&self, a: &Self::Tensor) -> Result<Array2<f64>>;
 
-    /// The beginning of a batch of so many rows, which ends with the next
-    /// [`Engine::checkpoint`]: an engine makes ready what was prepared for it.
+    /// The beginning of a batch of so many rows: an engine makes ready what was prepared for it.
     fn begin_batch(&self, _rows: usize) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether a batch that is over is to end with an [`Engine::checkpoint`], and not only one of
+    /// the next ones: the same at all parties.
+    fn checkpoint_is_due(&self) -> bool {
+        true
     }
 
     /// The end of a part of the computation: everything so far is verified, if the engine

@@ -22,6 +22,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Words of factors and products, a component of each, that make a verification worth its rounds;
+/// so much of them waits at most, and what a batch adds.
+const WAITING: usize = 3 << 18;
+
 /// Computes on replicated shares, as one of three parties.
 pub struct Mpc<S: Security> {
     ctx: Ctx<S>,
@@ -265,6 +269,10 @@ impl<S: Security> Engine for Mpc<S> {
             self.ctx.use_triples(blocks.next(rows)?);
         }
         Ok(())
+    }
+
+    fn checkpoint_is_due(&self) -> bool {
+        !S::VERIFIED || self.blocks.is_some() || self.ctx.waiting_for_verification() >= WAITING
     }
 
     async fn checkpoint(&self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What a training will take, before it runs.
 //!
 //! Batches of one size take the same rounds and bytes whatever the data are, so a few on
-//! made-up rows tell what all take; that is counted, not estimated, and so is the time that
+//! made-up rows tell what all take, in groups of those that are verified together; that is counted, not estimated, and so is the time that
 //! messages of these lengths need on links of the given kind. What goes through all rows
 //! before the first batch, the check and the scaling, is extrapolated from two numbers of
 //! rows, and so are figures of more than some rows that are kept back (`judging`). The rehearsal is in this process, and then computation is measured as if every party
@@ -21,6 +21,7 @@ use mpc_core::net::{KEY_AGREEMENT_ROUNDS, LinkSpec};
 use mpc_core::security::{Malicious, SemiHonest};
 use nn::blueprint::Blueprint;
 use nn::inputs::{Scope, rows_at_a_time};
+use nn::train::MAX_BATCHES_TOGETHER;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -56,7 +57,7 @@ pub struct Forecast {
     pub seconds: f64,
     /// Of the time, spent before the first batch.
     pub seconds_before: f64,
-    /// Time of a full batch.
+    /// Time of a full batch, with its part of the verification.
     pub seconds_per_iteration: f64,
     /// How often the network is judged by rows that are kept back.
     #[serde(default)]
@@ -95,7 +96,7 @@ impl Training {
 }
 
 /// Rehearses a training in this process and foretells what the whole will take over links of
-/// the given kind, on clocks of threads; `rehearsed` hears how many batches are done of how many.
+/// the given kind, on clocks of threads; `rehearsed` hears how many parts are done of how many.
 ///
 /// # Errors
 /// When the network does not fit the rows, and those of the protocols.
@@ -106,12 +107,12 @@ pub fn forecast(
     rehearsed: impl Fn(usize, usize) + Sync,
 ) -> Result<Forecast, Failure> {
     let rehearsal = Rehearsal::of(training, clock).map_err(Failure::new)?;
-    let batches = rehearsal.batches();
+    let parts = rehearsal.parts();
     let parties = three_parties(link.unwrap_or_default(), 0, clock.computation(), |transport| {
         let party = transport.party();
         let go_on = |done| {
             if reports(party) {
-                rehearsed(done, batches);
+                rehearsed(done, parts);
             }
             ControlFlow::Continue(())
         };
@@ -148,7 +149,7 @@ impl Forecast {
         links: Links,
     ) -> Forecast {
         let blueprint = &training.blueprint;
-        let (shape, batch) = (blueprint.data(), blueprint.batch());
+        let shape = blueprint.data();
         let [few, more] = [parties.map(|party| party.few), parties.map(|party| party.more)];
         let [few_rows, more_rows] = rehearsal.rows();
         let latency = parties.iter().map(|party| party.links.round_seconds).fold(0.0, f64::max);
@@ -168,10 +169,13 @@ impl Forecast {
             shape.rows as f64,
         );
         let epochs = blueprint.spec().training.epochs as f64;
-        let full = Cost::of(&more, |phases| phases.batch);
-        let last = Cost::of(&more, |phases| phases.last_batch);
+        let group = Cost::of(&more, |phases| phases.group);
+        let last = Cost::of(&more, |phases| phases.last_group);
+        // The parties count alike; what they tell is not relied upon.
+        let together = more[0].together.clamp(1, MAX_BATCHES_TOGETHER as u64) as usize;
+        let (groups, _) = rehearsal.epoch().groups(together);
         let end = Cost::of(&more, |phases| phases.end);
-        let epoch = full.times((blueprint.training_rows() / batch) as f64).plus(last);
+        let epoch = group.times(groups as f64).plus(last);
         let before_first = check.plus(start);
         let judging = Judging::of(blueprint);
         let judged = judging.as_ref().map(|judging| judging.cost(&few, &more, latency));
@@ -197,7 +201,7 @@ impl Forecast {
             bytes_sent_per_party: whole.bytes,
             seconds: whole.seconds,
             seconds_before: before_first.seconds,
-            seconds_per_iteration: full.seconds,
+            seconds_per_iteration: group.seconds / together as f64,
             evaluations: judging.map_or(0, |judging| judging.times() as u64),
             seconds_evaluating: judged.seconds,
             peak_bytes: peaks.into_iter().max().unwrap_or_default(),

@@ -19,7 +19,7 @@ use nn::engine::Mpc;
 use nn::inputs::{Scope, broken_rules};
 use nn::seed::Seed;
 use nn::spec::SpecError;
-use nn::train::{Dataset, Trainer};
+use nn::train::{Dataset, MAX_BATCHES_TOGETHER, Trainer};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -73,6 +73,7 @@ impl Rehearsal {
         let blueprint = &training.blueprint;
         let (shape, batch) = (blueprint.data(), blueprint.batch());
         let last_batch = Some(blueprint.training_rows() % batch).filter(|&rows| rows > 0);
+        let epoch = Epoch { full: blueprint.training_rows() / batch, batch, last_batch };
         let longest = training.sets.iter().copied().max().unwrap_or(shape.rows);
         let checked_rows = training.rows_at_a_time().min(CHECKED_ROWS).min(longest).max(1);
         let judging = Judging::of(blueprint);
@@ -90,7 +91,7 @@ impl Rehearsal {
                 clock,
                 check,
                 checked: vec![checked_rows; batches],
-                last_batch,
+                epoch,
                 judging: judging.clone().map(|judging| (judging, size)),
             })
         };
@@ -102,11 +103,10 @@ impl Rehearsal {
         self.more.numbers()
     }
 
-    /// Batches that are computed; the network is judged as if that were one more.
-    pub fn batches(&self) -> usize {
-        let of_part = |part: &Part| {
-            part.sizes().count() * (WARM_UP + COUNTED) + usize::from(part.judging.is_some())
-        };
+    /// Parts in which it is gone through: groups of batches, and the network is judged.
+    pub fn parts(&self) -> usize {
+        let of_part =
+            |part: &Part| KINDS * (WARM_UP + COUNTED) + usize::from(part.judging.is_some());
         of_part(&self.few) + of_part(&self.more)
     }
 
@@ -115,13 +115,18 @@ impl Rehearsal {
         [&self.few, &self.more].map(|part| part.blueprint.data().rows)
     }
 
+    /// The batches of an epoch of the training.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.more.epoch
+    }
+
     /// Rows of a block that is checked.
     pub(super) fn checked_rows(&self) -> usize {
         self.few.checked.iter().sum()
     }
 
-    /// Goes through it; `go_on` hears how many batches are done and may break it off, upon
-    /// which there is no result.
+    /// Goes through it; `go_on` hears how many parts are done and may break it off, upon which
+    /// there is no result.
     ///
     /// # Errors
     /// Those of the protocols.
@@ -133,13 +138,13 @@ impl Rehearsal {
         let memory_before = rss_bytes();
         let links = measure_links(ctx, self.more.clock).await?;
         let mut done = 0;
-        let mut batch = || {
+        let mut part = || {
             done += 1;
             go_on(done)
         };
-        let few = self.few.run(&ctx.step("few"), &mut batch).await?;
+        let few = self.few.run(&ctx.step("few"), &mut part).await?;
         let Some(few) = few else { return Ok(None) };
-        let more = self.more.run(&ctx.step("more"), &mut batch).await?;
+        let more = self.more.run(&ctx.step("more"), &mut part).await?;
         Ok(more.map(|more| Rehearsed {
             links,
             few,
@@ -192,10 +197,38 @@ struct Part {
     check: CheckInputs,
     /// Rows of the data sets that are checked.
     checked: Vec<usize>,
-    /// Rows of the last batch of an epoch, where it is smaller.
-    last_batch: Option<usize>,
+    /// The batches of an epoch of the training.
+    epoch: Epoch,
     /// How the network is judged, if it is.
     judging: Option<(Judging, Size)>,
+}
+
+/// The batches of an epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Epoch {
+    /// Full batches.
+    full: usize,
+    /// Rows of a full batch.
+    batch: usize,
+    /// Rows of the last one, where it is smaller.
+    last_batch: Option<usize>,
+}
+
+impl Epoch {
+    /// Rows of each batch from number `first` on: of so many as are verified together at most.
+    fn group(&self, first: usize) -> Vec<usize> {
+        let sizes = std::iter::repeat_n(self.batch, self.full).chain(self.last_batch);
+        sizes.skip(first).take(MAX_BATCHES_TOGETHER).collect()
+    }
+
+    /// How many whole groups there are, of so many batches each, and the number of the first
+    /// batch after them.
+    pub(super) fn groups(&self, together: usize) -> (usize, usize) {
+        let batches = self.full + usize::from(self.last_batch.is_some());
+        // Where the small one at the end is among them, a group is the whole epoch.
+        let groups = if together > self.full { batches / together } else { self.full / together };
+        (groups, groups * together)
+    }
 }
 
 /// What each phase took at a party.
@@ -205,31 +238,30 @@ pub struct Phases {
     pub check: Sample,
     /// Scaling the features and drawing weights.
     pub start: Sample,
-    /// A full batch.
-    pub batch: Sample,
-    /// The last batch of an epoch.
-    pub last_batch: Sample,
+    /// Batches that are verified together: the first ones of an epoch.
+    pub group: Sample,
+    /// How many these are.
+    pub together: u64,
+    /// The batches at the end of an epoch, where these are not as many, or not all full.
+    pub last_group: Sample,
     /// Judging the network by rows that are kept back.
     pub judged: Judgement,
     /// Putting the model together.
     pub end: Sample,
 }
 
-/// Batches of either size that warm up.
+/// Kinds of groups: whole ones, and the last one of an epoch.
+const KINDS: usize = 2;
+/// Groups of either kind that warm up.
 const WARM_UP: usize = 1;
-/// Batches of either size that count: parties take turns to help, so in three of them each
-/// has had every turn.
+/// Groups of either kind that count: parties take turns to help, so in three of them each has
+/// had every turn.
 const COUNTED: usize = 3;
 
 impl Part {
     fn numbers(&self) -> usize {
         let shape = self.blueprint.data();
         shape.rows * (shape.columns.len() + shape.target.columns())
-    }
-
-    /// Rows of a batch of either size.
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        [Some(self.blueprint.batch()), self.last_batch].into_iter().flatten()
     }
 
     /// Goes through all phases; nothing comes of it where it is broken off.
@@ -261,22 +293,31 @@ impl Part {
         let mut trainer = Trainer::new(&engine, &self.blueprint, data, &seed).await?;
         phases.start = take().since(begun);
 
-        for (rows, phase) in self.sizes().zip([&mut phases.batch, &mut phases.last_batch]) {
-            let numbers: Vec<usize> = (0..rows).collect();
+        let mut first = 0;
+        for phase in [&mut phases.group, &mut phases.last_group] {
+            let rows_of = |rows: usize| (0..rows).collect::<Vec<usize>>();
+            let group: Vec<Vec<usize>> = self.epoch.group(first).into_iter().map(rows_of).collect();
             let mut samples = Vec::new();
             for number in 0..WARM_UP + COUNTED {
-                let mut stage = Mpc::new(ctx.step(&format!("batch-{rows}-{number}")));
-                if let Some(blocks) = &blocks {
-                    stage = stage.with_triples(blocks.clone());
+                if !group.is_empty() {
+                    let mut stage = Mpc::new(ctx.step(&format!("group-{first}-{number}")));
+                    if let Some(blocks) = &blocks {
+                        stage = stage.with_triples(blocks.clone());
+                    }
+                    let begun = take();
+                    let together;
+                    (trainer, together) = trainer.group(&stage, &group, 0, |_| Ok(())).await?;
+                    samples.push(take().since(begun));
+                    if first == 0 {
+                        phases.together = together as u64;
+                    }
                 }
-                let begun = take();
-                trainer = trainer.batch(&stage, &numbers).await?;
-                samples.push(take().since(begun));
                 if go_on().is_break() {
                     return Ok(None);
                 }
             }
-            *phase = typical(&samples[WARM_UP..]);
+            *phase = typical(samples.get(WARM_UP..).unwrap_or_default());
+            (_, first) = self.epoch.groups((phases.together as usize).max(1));
         }
         if let Some((judging, size)) = &self.judging {
             let (stage, rows) = (ctx.step("judge"), self.blueprint.data().rows);

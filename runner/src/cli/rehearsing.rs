@@ -14,7 +14,7 @@ use crate::session::{self, TrainEvent};
 use serde_json::json;
 
 const WAITING: &str = "rehearsing at the parties, {elapsed} gone";
-const BATCHES: &str = "rehearsing at the parties [{bar:30}] {pos}/{len} batches, {elapsed} gone";
+const BATCHES: &str = "rehearsing at the parties [{bar:30}] {pos}/{len} parts, {elapsed} gone";
 
 /// A forecast of a job with the consortium's own parties and links; without `rows`, for the rows
 /// that are submitted.

@@ -20,7 +20,7 @@ pub use message::{
 pub use upload::upload;
 
 /// Version of the control protocol.
-pub const CONTROL_VERSION: u16 = 3;
+pub const CONTROL_VERSION: u16 = 4;
 /// ALPN name of control connections.
 pub const ALPN_CONTROL: &[u8] = b"tercet-control/1";
 /// ALPN name of the links on which parties compute.

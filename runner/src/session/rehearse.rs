@@ -19,11 +19,12 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Longest time of a rehearsal; it is looked at after each batch.
+/// Longest time of a rehearsal; it is looked at after each group of batches.
 const MAX_SECONDS: u64 = 120;
 /// Seconds after which it is stopped in the middle of a batch.
 const STOP_SECONDS: u64 = 180;
-/// Most bytes that a party sends in a rehearsal; they are looked at after each batch.
+/// Most bytes that a party sends in a rehearsal; they are looked at after each group of
+/// batches.
 const MAX_BYTES_SENT: u64 = 4 << 30;
 /// Most numbers that are made up, rows times columns.
 const MAX_NUMBERS: usize = 1 << 23;
@@ -99,11 +100,11 @@ pub(super) async fn run<S: Security>(
     }
     let lengths = sets.iter().map(|&rows| rows as usize).collect();
     let rehearsal = of(job, blueprint, lengths).map_err(|fault| Error::Misuse(fault.message))?;
-    let batches = rehearsal.batches() as u64;
+    let parts = rehearsal.parts() as u64;
     let (begun, mut reached) = (Instant::now(), 0);
-    let go_on = |batch: usize| {
-        reached = batch as u64;
-        done(Progress { epoch: 1, epochs: 1, batch: reached, batches });
+    let go_on = |part: usize| {
+        reached = part as u64;
+        done(Progress { epoch: 1, epochs: 1, batch: reached, batches: parts });
         let is_long = begun.elapsed() > Duration::from_secs(MAX_SECONDS);
         match is_long || ctx.traffic().bytes_sent > MAX_BYTES_SENT {
             true => ControlFlow::Break(()),
@@ -112,7 +113,7 @@ pub(super) async fn run<S: Security>(
     };
     let Some(measured) = rehearsal.run(&ctx.step("rehearsal"), go_on).await? else {
         return Ok(Some(SessionFault::bad_job(format!(
-            "the rehearsal was broken off after {reached} of {batches} batches, {:.0} s and {} \
+            "the rehearsal was broken off after {reached} of {parts} parts, {:.0} s and {} \
              bytes sent: it may take {MAX_SECONDS} s and {MAX_BYTES_SENT} bytes; a forecast \
              without --measured has no such limit",
             begun.elapsed().as_secs_f64(),
