@@ -56,9 +56,7 @@ pub trait Recorder: Default {
 
     /// Words of a component of all factors and products that were noted since the last time:
     /// public.
-    fn waiting(&self) -> usize {
-        0
-    }
+    fn waiting(&self) -> usize;
 
     /// What a party does to its part of a product before it is masked, given which bits
     /// count in all words: nothing, but for a corrupt party in a test.
@@ -78,6 +76,10 @@ impl Recorder for () {
 
     fn is_verified(&self) -> bool {
         true
+    }
+
+    fn waiting(&self) -> usize {
+        0
     }
 }
 
@@ -146,6 +148,11 @@ impl Support {
     pub const KNOWN: Support = Support([true, true, false]);
     /// What it lacks.
     pub const LACKING: Support = Support([false, false, true]);
+
+    /// A number of its own for each: what parties compare.
+    pub fn code(self) -> u8 {
+        self.0.iter().fold(0, |code, counts| 2 * code + u8::from(*counts))
+    }
 
     /// Whether the first and the second component that `party` holds of the elements in
     /// third number `third` count.

@@ -32,7 +32,7 @@ pub struct Dataset<T> {
 pub enum Event {
     /// Features are about to be scaled.
     Scaling,
-    /// A batch is done.
+    /// A batch is done, though perhaps not verified yet.
     Batch(Progress),
     /// All batches are done; the scaling is about to be folded into the model.
     Folding,

@@ -23,8 +23,8 @@ use mpc_core::share::Arith;
 /// and what [`verify`] costs.
 ///
 /// # Security
-/// Reveals the values and nothing else. Training opens nothing: the model goes to its
-/// receiver as shares. In the malicious mode a corrupt party can see the values and keep
+/// Reveals the values and nothing else. Of a training, figures and counts are opened that the job
+/// lists, and no model: that goes to its receiver as shares. In the malicious mode a corrupt party can see the values and keep
 /// an honest one from them, but cannot make it accept others.
 ///
 /// # Errors

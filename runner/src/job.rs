@@ -111,6 +111,11 @@ pub enum Security {
 }
 
 impl Security {
+    /// Whether it protects against all that `other` protects against.
+    pub fn is_as_strong_as(self, other: Security) -> bool {
+        self == Security::Malicious || other == Security::SemiHonest
+    }
+
     /// The name in jobs and reports.
     pub fn name(self) -> &'static str {
         match self {

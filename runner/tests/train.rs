@@ -116,6 +116,10 @@ fn a_training_starts_from_a_model_that_the_parties_keep() {
     trial.job("closed", &base(""));
     let closed = trial.ok("analyst", &["train", "closed.toml"]);
     refused(&closed["kept"], &same, "analyst", "does not say fine_tune");
+    let verified = format!("security = \"malicious\"\n{}", base("fine_tune = true"));
+    trial.job("verified", &verified.replace("kinds", "verified"));
+    let verified = trial.ok("analyst", &["train", "verified.toml"]);
+    refused(&verified["kept"], &same, "analyst", "trained with security = \"malicious\"");
 }
 
 /// The head-room of one bit is too little for these rows, that by default is not.

@@ -53,6 +53,10 @@ impl Recorder for Liar {
         self.honest.is_verified()
     }
 
+    fn waiting(&self) -> usize {
+        self.honest.waiting()
+    }
+
     fn deviate(&mut self, local: &mut [u64], bits: Range<u32>) {
         if local.is_empty() || bits.is_empty() {
             return;

@@ -33,7 +33,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, try_join_all};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{FailedCheck, Result};
-use mpc_core::security::{Product, Security};
+use mpc_core::security::{Product, Security, Support};
 use sacrifice::{Opening, sacrifice};
 use sha2::{Digest, Sha256};
 use shared::Shared;
@@ -168,9 +168,9 @@ fn widths(products: &[Product]) -> Vec<u32> {
     widths
 }
 
-/// A digest of what is to be verified: kinds and shapes, in order.
+/// A digest of what is to be verified: kinds, shapes and which components count, in order.
 fn digest(products: &[Product]) -> [u8; 32] {
-    let mut digest = Sha256::new_with_prefix(b"tercet products v1");
+    let mut digest = Sha256::new_with_prefix(b"tercet products v2");
     for product in products {
         let (kind, bits, transposed, operands) = match product {
             Product::Elementwise { bits, operands, .. } => (0, *bits, [false; 2], operands),
@@ -179,6 +179,9 @@ fn digest(products: &[Product]) -> [u8; 32] {
             Product::And { operands, .. } => (3, 1, [false; 2], operands),
         };
         digest.update([kind, bits as u8, transposed[0].into(), transposed[1].into()]);
+        if let Product::Elementwise { supports, .. } | Product::And { supports, .. } = product {
+            digest.update(supports.map(Support::code));
+        }
         for length in operands.iter().flat_map(|operand| operand.shape) {
             digest.update((length as u64).to_le_bytes());
         }

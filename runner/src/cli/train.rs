@@ -124,7 +124,14 @@ impl Summary {
             forecast,
             figures: report.figures.last().map(named),
             range_violations: report.range.clone(),
-            range_text: report.range.as_deref().map(|counts| range_counts::text(job, counts)),
+            range_text: job.spec().debug.count_range_violations.then(|| match &report.range {
+                Some(counts) => range_counts::text(job, counts),
+                None => {
+                    "No two parties tell the same of what left its range: look into the logs of \
+                         the nodes."
+                        .into()
+                }
+            }),
         }
     }
 

@@ -98,6 +98,9 @@ pub struct KeptTerms {
     pub spec: Spec,
     /// Who may ask, and for what.
     pub policy: InferencePolicy,
+    /// Against what the parties were protected that trained it; none of an imported model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Security>,
     /// The tensors, in the order of the payload.
     pub tensors: Vec<TensorTerms>,
 }

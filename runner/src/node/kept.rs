@@ -138,6 +138,7 @@ pub(super) fn keep(
             schema_file: schema.to_toml(),
             spec: job.spec().clone(),
             policy: policy.clone(),
+            security: None,
             tensors,
         },
     };

@@ -341,6 +341,7 @@ fn seal(
             schema_file: terms.schema_file.clone(),
             spec: terms.spec.clone(),
             policy: policy.clone(),
+            security: Some(job.security()),
             tensors: terms.tensors.clone(),
         };
         let share = KeptShare { terms, first: all(Arith::first), second: all(Arith::second) };

@@ -221,8 +221,8 @@ fn require_approvals(
     )))
 }
 
-/// The kept model that the job starts from, if its own job allows that, and it is a model of the
-/// same network for the same features.
+/// The kept model that the job starts from, if its own job allows that, and it has the tensors of
+/// the network, for the same features.
 fn start_of(
     node: &Node,
     client: &Name,
@@ -244,6 +244,16 @@ fn start_of(
             "the section [inference] of its job does not say fine_tune = true, or does not list \
              {client} and {}",
             job.receiver()
+        ));
+    }
+    if let Some(security) = terms.security
+        && !job.security().is_as_strong_as(security)
+    {
+        // What its job did not want a cheating party to see must not be opened unverified.
+        return unfit(format!(
+            "it was trained with security = \"{}\", and this job says \"{}\"",
+            security.name(),
+            job.security().name()
         ));
     }
     if terms.schema != schema.digest() {
