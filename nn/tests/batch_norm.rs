@@ -208,6 +208,6 @@ fn costs() {
     assert_eq!(small, [(53, 21_795), (60, 40_961)]);
     assert_eq!(large, [(53, 38_213), (60, 75_815)]);
     let [small, large] = [32, 64].map(cost::<Malicious>);
-    assert_eq!(small, [(73, 19_189), (83, 38_296)]);
-    assert_eq!(large, [(73, 33_304), (83, 70_843)]);
+    assert_eq!(small, [(73, 19_138), (83, 38_245)]);
+    assert_eq!(large, [(73, 33_208), (83, 70_747)]);
 }
