@@ -75,10 +75,8 @@ pub async fn lookup<S: Security>(
         words.iter_mut().for_each(|w| *w <<= granularity);
         words
     };
-    let upper = |words: &[u64]| -> Vec<u8> {
-        let shifted: Words = words.iter().map(|w| w >> granularity).collect();
-        pack_words(&shifted, width)
-    };
+    let upper =
+        |words: &[u64]| -> Vec<u8> { pack_words(&Words::map(words, |w| w >> granularity), width) };
     let words = |peer: PartyId, bytes: &[u8], len: usize| -> Result<Words> {
         let mut words = unpack_words(ctx, peer, bytes, len, width)?;
         words.iter_mut().for_each(|w| *w <<= granularity);
@@ -108,7 +106,7 @@ pub async fn lookup<S: Security>(
         Role::Next => {
             let first = fill(&mut draw.with_prev, len);
             let masks = fill(&mut draw.with_prev, 2 * len);
-            let bits: Words = x.second().iter().map(|x| bit(*x)).collect();
+            let bits = Words::map(x.second(), &bit);
             let to_next = upper(&chosen(&bits, &masks));
             let expected =
                 Message { to_next, expect_prev: two, expect_next: one, ..Message::default() };
@@ -120,7 +118,7 @@ pub async fn lookup<S: Security>(
         Role::Prev => {
             let second = fill(&mut draw.with_next, len);
             let masks = fill(&mut draw.with_next, 2 * len);
-            let bits: Words = x.first().iter().map(|x| bit(*x)).collect();
+            let bits = Words::map(x.first(), &bit);
             let to_prev = upper(&chosen(&bits, &masks));
             let expected =
                 Message { to_prev, expect_prev: one, expect_next: two, ..Message::default() };
@@ -140,5 +138,5 @@ fn chosen(bits: &[u64], entries: &[u64]) -> Words {
 }
 
 fn unmasked(bits: &[u64], entries: &[u64], mask: &[u64]) -> Words {
-    chosen(bits, entries).iter().zip(mask).map(|(e, m)| e.wrapping_sub(*m)).collect()
+    Words::zip(&chosen(bits, entries), mask, u64::wrapping_sub)
 }

@@ -24,8 +24,8 @@ use mpc_core::share::Arith;
 ///
 /// # Security
 /// Reveals the values and nothing else. Of a training, figures and counts are opened that the job
-/// lists, and no model: that goes to its receiver as shares. In the malicious mode a corrupt party can see the values and keep
-/// an honest one from them, but cannot make it accept others.
+/// lists, and no model: that goes to its receiver as shares. In the malicious mode a corrupt
+/// party can see the values and keep an honest one from them, but cannot make it accept others.
 ///
 /// # Errors
 /// `Abort` when the verification fails or the holders of a component disagree.

@@ -50,7 +50,7 @@ pub async fn reshare<S: Security, R: Ring>(
     let second = if granularity == 0 {
         pass_words(ctx, &words, R::BITS).await?
     } else {
-        let upper: Words = words.iter().map(|z| z >> granularity).collect();
+        let upper = Words::map(&words, |z| z >> granularity);
         let mut second = pass_words(ctx, &upper, R::BITS - granularity).await?;
         second.iter_mut().for_each(|z| *z <<= granularity);
         second

@@ -96,7 +96,7 @@ fn without_low_bits<S: Security>(
         return x.clone();
     }
     let x = x.add_public(ctx.party(), 3 << (bits - 1));
-    x.linear(x.shape(), |x| x.iter().map(|x| drop(*x)).collect())
+    x.map(drop)
 }
 
 /// Combines the first `matches` elements of each row with as many after them.

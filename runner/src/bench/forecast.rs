@@ -1,12 +1,13 @@
 //! What a training will take, before it runs.
 //!
 //! Batches of one size take the same rounds and bytes whatever the data are, so a few on
-//! made-up rows tell what all take, in groups of those that are verified together; that is counted, not estimated, and so is the time that
-//! messages of these lengths need on links of the given kind. What goes through all rows
-//! before the first batch, the check and the scaling, is extrapolated from two numbers of
-//! rows, and so are figures of more than some rows that are kept back (`judging`). The rehearsal is in this process, and then computation is measured as if every party
-//! had a core of this machine to itself; or it is a session of the real parties over their
-//! real links, and then it is measured there.
+//! made-up rows tell what all take, in groups of those that are verified together; that is
+//! counted, not estimated, and so is the time that messages of these lengths need on links of
+//! the given kind. What goes through all rows before the first batch, the check and the scaling,
+//! is extrapolated from two numbers of rows, and so are figures of more than some rows that are
+//! kept back (`judging`). The rehearsal is in this process, and then computation is measured as
+//! if every party had a core of this machine to itself; or it is a session of the real parties
+//! over their real links, and then it is measured there.
 
 use super::clocks::ClockKind;
 use super::cost::{Cost, Extent};

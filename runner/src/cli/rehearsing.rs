@@ -14,7 +14,7 @@ use crate::session::{self, TrainEvent};
 use serde_json::json;
 
 const WAITING: &str = "rehearsing at the parties, {elapsed} gone";
-const BATCHES: &str = "rehearsing at the parties [{bar:30}] {pos}/{len} parts, {elapsed} gone";
+const PARTS: &str = "rehearsing at the parties [{bar:30}] {pos}/{len} parts, {elapsed} gone";
 
 /// A forecast of a job with the consortium's own parties and links; without `rows`, for the rows
 /// that are submitted.
@@ -32,7 +32,7 @@ pub fn measured_forecast(
     let report = follow(participation, request, |event| {
         if let TrainEvent::Progress(progress) = event {
             if bar.length() == Some(0) {
-                bar.set_style(style(BATCHES));
+                bar.set_style(style(PARTS));
             }
             bar.set_length(progress.batches);
             bar.set_position(progress.batch);
