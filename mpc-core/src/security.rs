@@ -134,7 +134,7 @@ pub struct Components {
 /// Which components of a factor count, as all parties know; the others are taken as zero,
 /// whatever is there. A helper `P_h` for the elements of third number `h` of a row holds `x_h`
 /// and `x_{h+1}` and lacks `x_{h+2}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Support([bool; 3]);
 
 impl Support {

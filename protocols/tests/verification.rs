@@ -84,7 +84,8 @@ fn honest_runs_with_many_products_pass() {
     run3::<Malicious, _, _>(1, |ctx| async move {
         let at = ctx.party().index();
         let x: Arith<Z64> = deal(1, [n / 500, 500], &vec![3 << 40; n])[at].clone();
-        mul(&ctx.step("single"), &x, &x).await?;
+        let square = mul(&ctx.step("single"), &x, &x).await?;
+        mul(&ctx.step("joined"), &x, &square.scale(3)).await?;
         column_dot(&ctx.step("dot"), &x, &x).await?;
         let bits = sign(&ctx.step("sign"), &x, 32).await?;
         inject(&ctx.step("inject"), &bits, 0).await?;
@@ -162,6 +163,8 @@ fn overlapping() -> RowMap {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Lie {
     Single,
+    /// One of two products that have a factor in common.
+    Joined,
     Narrow,
     Dot,
     Matrix,
@@ -189,6 +192,24 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             let z = reshare::<_, Z64>(ctx, Additive::new(shape, local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
             ctx.record(|| Product::Elementwise { bits: 64, supports: [Support::ALL; 2], operands });
+        }
+        Lie::Joined => {
+            // Enough for tables of one variable.
+            let (shape, len) = ([3, 200], 600);
+            let [x, y, z] = [0, 1, 2].map(|operand| -> Arith<Z64> {
+                deal(seed + operand, shape, &random_words(&mut rng, len))[at].clone()
+            });
+            for (number, [x, y]) in [[&x, &y], [&y, &z]].into_iter().enumerate() {
+                let mut local = Words::zeroed(len);
+                replicated_mul_acc(&mut local, x.first(), x.second(), y.first(), y.second());
+                if number == seed as usize % 2 {
+                    add_error(&mut local);
+                }
+                let step = ctx.step(["first", "second"][number]);
+                let z = reshare::<_, Z64>(&step, Additive::new(shape, local), 0).await?;
+                let (supports, operands) = ([Support::ALL; 2], [x.into(), y.into(), (&z).into()]);
+                ctx.record(|| Product::Elementwise { bits: 64, supports, operands });
+            }
         }
         Lie::Narrow => {
             // The highest bit that counts, where the error has the highest of all.
@@ -269,7 +290,8 @@ fn lie_and_verify<const D: usize>(
 #[test]
 fn every_additive_error_is_caught() {
     let mut caught = 0;
-    for lie in [Lie::Single, Lie::Narrow, Lie::Dot, Lie::Matrix, Lie::Scattered, Lie::And] {
+    use Lie::{And, Dot, Joined, Matrix, Narrow, Scattered, Single};
+    for lie in [Single, Joined, Narrow, Dot, Matrix, Scattered, And] {
         for error in [1, 1 << 32, 1 << 63] {
             for seed in 0..1000 {
                 let cheat = PartyId::ALL[seed as usize % 3];

@@ -29,12 +29,12 @@ impl Steps {
         const COIN: u64 = 16;
         const DIGEST: u64 = 32;
         // Barrier, same coins, opening, verdict.
-        let (mut rounds, mut bytes) = (4, 2 * DIGEST + 2 * DIGEST + DIGEST + 2);
+        let (mut rounds, mut bytes) = (4, 2 * DIGEST + 2 * DIGEST + 2);
         // Rings go side by side: the longest counts.
         rounds += self.folds.iter().map(|folds| 5 + 2 * folds.len() as u64).max().unwrap_or(0);
         for ((width, in_tables), folds) in self.rings.iter().zip(self.folds) {
             let coins = 3 + folds.len() as u64;
-            let sacrificed_and_opened = 2 + 3;
+            let sacrificed_and_opened = 2 + 2 * 3;
             let elements = in_tables + folds.iter().sum::<u64>() + sacrificed_and_opened;
             bytes += COIN * coins + width * elements;
         }

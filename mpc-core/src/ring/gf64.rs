@@ -7,7 +7,7 @@
 
 use super::bits::{from_planes, from_planes_into, to_planes_into};
 use super::chosen::{self, Choice, ROWS, Rows, Weighed};
-use super::lanes::{BITS, LANES, octets};
+use super::lanes::{BITS, LANES, Octet, octets};
 use super::simd::Level;
 use crate::share::Words;
 
@@ -167,30 +167,39 @@ pub fn add_weighted_rows(parts: &mut [Weighed<'_>], weights: &[u64]) {
 /// Rows whose bits of one lane fill a row of chosen sums.
 const ROWS_AT_A_TIME: usize = 64 * chosen::WIDTH;
 
-/// Overwrites `out` with the linear combination of rows of bits, 64 lanes a word: an element a
-/// lane. `rows` has, for each octet of words, an octet a row.
+/// Overwrites `out` with the sum of linear combinations of rows of bits, 64 lanes a word: an
+/// element a lane. Each part has rows, for each octet of words an octet a row, and weights, one a
+/// row.
 ///
 /// # Panics
 /// If a length does not fit.
-pub fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-    let (count, octet) = (weights.len(), 64 * LANES);
-    assert_eq!(rows.len(), out.len().div_ceil(octet) * LANES * count, "one weight a row");
+pub fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+    let octet = 64 * LANES;
+    for (rows, weights) in parts {
+        let octets = out.len().div_ceil(octet);
+        assert_eq!(rows.len(), octets * LANES * weights.len(), "one weight a row");
+    }
     let level = Level::best();
-    let choices: Vec<Choice> = weights.chunks(ROWS).map(|part| Choice::new(part, 64)).collect();
+    let choices = parts.iter().map(|(_, weights)| weights.chunks(ROWS));
+    let choices: Vec<Vec<Choice>> =
+        choices.map(|parts| parts.map(|part| Choice::new(part, 64)).collect()).collect();
     let mut chosen = Rows::new();
     let mut planes = [(); 2].map(|()| Words::zeroed(64 * LANES));
-    let pairs = rows.chunks(2 * LANES * count.max(1));
-    for (out, rows) in out.chunks_mut(2 * octet).zip(pairs) {
+    for (pair, out) in out.chunks_mut(2 * octet).enumerate() {
         planes.iter_mut().for_each(|planes| planes.fill(0));
-        for (part, choice) in choices.iter().enumerate() {
-            for (half, rows) in rows.chunks_exact(LANES * count).enumerate() {
-                let rows = octets(rows)[part * ROWS..].iter();
-                for (to, row) in chosen.words().chunks_exact_mut(chosen::WIDTH).zip(rows) {
-                    to[half * LANES..][..LANES].copy_from_slice(row);
+        for ((rows, weights), choices) in parts.iter().zip(&choices) {
+            let rows = octets(rows).chunks_exact(weights.len().max(1)).skip(2 * pair);
+            let rows: Vec<&[Octet]> = rows.take(2).collect();
+            for (part, choice) in choices.iter().enumerate() {
+                for (half, rows) in rows.iter().enumerate() {
+                    let words = chosen.words().chunks_exact_mut(chosen::WIDTH);
+                    for (to, row) in words.zip(&rows[part * ROWS..]) {
+                        to[half * LANES..][..LANES].copy_from_slice(row);
+                    }
                 }
+                let [left, right] = &mut planes;
+                chosen.add_chosen::<BITS>(level, [left, right], choice);
             }
-            let [left, right] = &mut planes;
-            chosen.add_chosen::<BITS>(level, [left, right], choice);
         }
         for (out, planes) in out.chunks_mut(octet).zip(&planes) {
             if out.len() == octet {
@@ -322,8 +331,10 @@ mod tests {
             let sum_of_lane =
                 |lane: usize| (0..rows).filter(|&row| bit(row, lane)).fold(0, |sum, i| sum ^ of_rows[i]);
             let mut out = vec![5; 64 * columns];
-            combine(&mut out, &by_octets, &of_rows);
-            prop_assert_eq!(out, (0..64 * columns).map(sum_of_lane).collect::<Vec<u64>>());
+            combine(&mut out, &[(&by_octets, &of_rows)]);
+            prop_assert_eq!(&out, &(0..64 * columns).map(sum_of_lane).collect::<Vec<u64>>());
+            combine(&mut out, &[(&by_octets[..], &of_rows[..]); 2]);
+            prop_assert_eq!(out, vec![0; 64 * columns]);
         }
 
         #[test]

@@ -39,6 +39,8 @@ pub(super) trait Simd: Copy {
     fn xor(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// `x & y`.
     fn and(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x + y` in the lanes whose bit is set, `x` in the others.
+    fn add_where(self, lanes: u8, x: Self::Vector, y: Self::Vector) -> Self::Vector;
 
     /// Lane `i` of vector `j` becomes lane `j` of vector `i`.
     #[inline(always)]
@@ -97,6 +99,12 @@ impl Simd for Plain {
     fn and(self, x: Octet, y: Octet) -> Octet {
         std::array::from_fn(|lane| x[lane] & y[lane])
     }
+
+    #[inline(always)]
+    fn add_where(self, lanes: u8, x: Octet, y: Octet) -> Octet {
+        let chosen = |lane: usize| u64::from(lanes >> lane & 1).wrapping_neg();
+        std::array::from_fn(|lane| x[lane].wrapping_add(y[lane] & chosen(lane)))
+    }
 }
 
 /// Words of a ring, or words of bits: which arithmetic a [`Ring`] does.
@@ -132,8 +140,6 @@ pub(super) trait Subtract<T>: Copy {
     fn subtract(self, to: &mut T, x: &T, y: &T);
     /// `x -= y`.
     fn subtract_from(self, x: &mut T, y: &T);
-    /// `x += y`.
-    fn add_to(self, x: &mut T, y: &T);
 }
 
 impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
@@ -146,11 +152,6 @@ impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
     fn subtract_from(self, x: &mut Octet, y: &Octet) {
         self.0.store(x, self.sub(self.0.load(x), self.0.load(y)));
     }
-
-    #[inline(always)]
-    fn add_to(self, x: &mut Octet, y: &Octet) {
-        self.0.store(x, self.add(self.0.load(x), self.0.load(y)));
-    }
 }
 
 impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
@@ -162,11 +163,6 @@ impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
     #[inline(always)]
     fn subtract_from(self, x: &mut u64, y: &u64) {
         *x = if KIND == WORDS { x.wrapping_sub(*y) } else { *x ^ y };
-    }
-
-    #[inline(always)]
-    fn add_to(self, x: &mut u64, y: &u64) {
-        *x = if KIND == WORDS { x.wrapping_add(*y) } else { *x ^ y };
     }
 }
 
@@ -234,10 +230,11 @@ mod tests {
     use proptest::prelude::*;
 
     vectorised! {
-        fn all_operations(simd, out: &mut [Octet; 5], x: &Octet, y: &Octet) {
+        fn all_operations(simd, out: &mut [Octet; 6], x: &Octet, y: &Octet) {
             let (x, y) = (simd.load(x), simd.load(y));
             let results = [
                 simd.add(x, y), simd.sub(x, y), simd.mul(x, y), simd.xor(x, y), simd.and(x, y),
+                simd.add_where(0b1001_0110, x, y),
             ];
             for (out, result) in out.iter_mut().zip(results) {
                 simd.store(out, simd.add(result, simd.splat(1)));
@@ -257,17 +254,18 @@ mod tests {
     proptest! {
         #[test]
         fn all_processors_agree(x: Octet, y: Octet, words: [Octet; LANES]) {
-            let mut expected = [ZERO; 5];
+            let mut expected = [ZERO; 6];
             for lane in 0..LANES {
                 let (x, y) = (x[lane], y[lane]);
+                let some = if 0b1001_0110 >> lane & 1 == 1 { x.wrapping_add(y) } else { x };
                 let results =
-                    [x.wrapping_add(y), x.wrapping_sub(y), x.wrapping_mul(y), x ^ y, x & y];
+                    [x.wrapping_add(y), x.wrapping_sub(y), x.wrapping_mul(y), x ^ y, x & y, some];
                 for (expected, result) in expected.iter_mut().zip(results) {
                     expected[lane] = result.wrapping_add(1);
                 }
             }
             for level in Level::available() {
-                let mut out = [ZERO; 5];
+                let mut out = [ZERO; 6];
                 all_operations(level, &mut out, &x, &y);
                 prop_assert_eq!(out, expected);
                 let mut turned = words;

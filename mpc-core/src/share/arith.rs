@@ -197,11 +197,12 @@ impl<R: Ring> Arith<R> {
 
     /// `self + value` for a public value, the same for all elements.
     pub fn add_public(&self, party: PartyId, value: u64) -> Self {
-        let shifted = |words: &Words| Words::map(words, |x| x.wrapping_add(value));
+        let shifted = |words: &Words| Arc::new(Words::map(words, |x| x.wrapping_add(value)));
         match party {
-            PartyId::P0 => Self { first: Arc::new(shifted(&self.first)), ..self.clone() },
-            PartyId::P1 => self.clone(),
-            PartyId::P2 => Self { second: Arc::new(shifted(&self.second)), ..self.clone() },
+            PartyId::P0 => Self { first: shifted(&self.first), ..self.clone() },
+            // Another value lies in another buffer, at each party.
+            PartyId::P1 => Self { first: Arc::new(Words::clone(&self.first)), ..self.clone() },
+            PartyId::P2 => Self { second: shifted(&self.second), ..self.clone() },
         }
     }
 

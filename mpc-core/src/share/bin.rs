@@ -117,7 +117,8 @@ impl Bin {
         };
         match party {
             PartyId::P0 => Self { first: Arc::new(ones(&self.first)), ..self.clone() },
-            PartyId::P1 => self.clone(),
+            // Another value lies in another buffer, at each party.
+            PartyId::P1 => Self { first: Arc::new(Words::clone(&self.first)), ..self.clone() },
             PartyId::P2 => Self { second: Arc::new(ones(&self.second)), ..self.clone() },
         }
     }

@@ -24,6 +24,8 @@ mod arith;
 mod bin;
 mod fixed;
 mod pool;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use additive::{Additive, AdditiveBits};

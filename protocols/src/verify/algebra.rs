@@ -10,7 +10,7 @@ use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::galois::{Dot, GaloisRing};
-use mpc_core::ring::grid::{Corner, Term};
+use mpc_core::ring::grid::Term;
 use mpc_core::ring::{Weighed, Z64, gf64, grid};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Words};
@@ -47,13 +47,16 @@ pub trait Algebra: 'static {
     fn grid_products(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]);
 
     /// From vectors at the corners of a grid those at all points.
-    fn expand(values: &mut [u64], corners: &[Corner<'_>]);
+    fn expand(values: &mut [u64], corners: &[&[u64]]);
 
     /// A challenge as an element of the extension.
     fn embed(challenge: u64) -> Vec<u64>;
 
     /// The product of two elements.
     fn mul(a: &[u64], b: &[u64]) -> Vec<u64>;
+
+    /// An element times a challenge, in place.
+    fn scale(x: &mut [u64], challenge: u64);
 
     /// Adds the inner product of two vectors.
     fn add_dot(dot: &mut Self::Dot, x: &[u64], y: &[u64]);
@@ -71,10 +74,10 @@ pub trait Algebra: 'static {
     /// weighted by the `LANES` challenges of each column.
     fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]);
 
-    /// Overwrites the vector `out` with the linear combination of rows of base words, column by
-    /// column: `LANES` elements a word. `rows` has, for each eight columns, eight words a
-    /// row; `weights` is a list, an element a row.
-    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]);
+    /// Overwrites the vector `out` with the sum of linear combinations of rows of base words,
+    /// column by column: `LANES` elements a word. Each part has rows, for each eight columns
+    /// eight words a row, and weights: a list, an element a row.
+    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]);
 
     /// The first `count` elements of a vector as a list.
     fn list(vector: &[u64], count: usize) -> Words;
@@ -116,7 +119,7 @@ impl<const D: usize> Algebra for Words64<D> {
         grid::multiply_words(out, at, corners, terms);
     }
 
-    fn expand(values: &mut [u64], corners: &[Corner<'_>]) {
+    fn expand(values: &mut [u64], corners: &[&[u64]]) {
         grid::expand_words(values, corners);
     }
 
@@ -126,6 +129,10 @@ impl<const D: usize> Algebra for Words64<D> {
 
     fn mul(a: &[u64], b: &[u64]) -> Vec<u64> {
         GaloisRing::<D>::mul(a, b).to_vec()
+    }
+
+    fn scale(x: &mut [u64], challenge: u64) {
+        GaloisRing::<D>::scale(x, challenge);
     }
 
     fn add_dot(dot: &mut Dot<D>, x: &[u64], y: &[u64]) {
@@ -148,8 +155,8 @@ impl<const D: usize> Algebra for Words64<D> {
         GaloisRing::<D>::add_weighted_rows(parts, challenges);
     }
 
-    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        GaloisRing::<D>::combine(out, rows, weights);
+    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+        GaloisRing::<D>::combine(out, parts);
     }
 
     fn list(vector: &[u64], count: usize) -> Words {
@@ -185,7 +192,7 @@ impl Algebra for Bits {
         grid::multiply_bits(out, at, corners, terms);
     }
 
-    fn expand(values: &mut [u64], corners: &[Corner<'_>]) {
+    fn expand(values: &mut [u64], corners: &[&[u64]]) {
         grid::expand_bits(values, corners);
     }
 
@@ -195,6 +202,10 @@ impl Algebra for Bits {
 
     fn mul(a: &[u64], b: &[u64]) -> Vec<u64> {
         vec![gf64::mul(a[0], b[0])]
+    }
+
+    fn scale(x: &mut [u64], challenge: u64) {
+        x[0] = gf64::mul(x[0], challenge);
     }
 
     fn add_dot(dot: &mut gf64::Dot, x: &[u64], y: &[u64]) {
@@ -217,8 +228,8 @@ impl Algebra for Bits {
         gf64::add_weighted_rows(parts, challenges);
     }
 
-    fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        gf64::combine(out, rows, weights);
+    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+        gf64::combine(out, parts);
     }
 
     fn list(vector: &[u64], count: usize) -> Words {

@@ -4,9 +4,10 @@ use super::algebra::{Algebra, Bits, Words64, vector_words};
 use super::coin::Coins;
 use super::compress::{Claim, compress};
 use super::grid::{self, Known};
+use super::layout::Factors;
 use super::matrices::MatrixProduct;
 use super::shared::Shared;
-use super::table::{Factors, Table};
+use super::table::Table;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::galois::GaloisRing;
@@ -43,7 +44,7 @@ pub async fn bits<S: Security>(
     let values = known.complete::<Bits>(table.variables(), &computed);
     let at = coins.toss().await.next::<Bits>(table.variables());
     let mut claim = Claim::zero::<Bits>(table.elements::<Bits>());
-    table.add_claim::<Bits>(&mut claim, 0, &challenges, values, (&at, 1));
+    table.add_claim::<Bits>(ctx.party(), &mut claim, 0, &challenges, values, (&at, 1));
     compress::<Bits, S>(ctx, coins, claim).await
 }
 
@@ -87,7 +88,7 @@ pub async fn words<const D: usize, S: Security>(
     let of_single = challenges.next::<Words64<D>>(single.columns());
     let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
     let matrices: Vec<Claim> =
-        matrices.iter().map(|matrix| matrix.claim::<D>(&mut challenges)).collect();
+        matrices.iter().map(|matrix| matrix.claim::<D>(ctx.party(), &mut challenges)).collect();
     // Step 2: what is missing on the grids of the two tables, in one message.
     let missing = grid::between_corners(single.variables());
     let (claimed, local) = single.weighted::<Words64<D>>(&of_single, &missing, true);
@@ -104,17 +105,31 @@ pub async fn words<const D: usize, S: Security>(
     let of_matrices = random.next::<Words64<D>>(matrices.len());
     let factors = random.next::<Words64<D>>(2);
     let in_tables = single.elements::<Words64<D>>() + dots.table.elements::<Words64<D>>();
-    let in_matrices: usize = matrices.iter().map(|claim| claim.x.first.len() / D).sum();
+    let in_matrices: usize = matrices.iter().map(|claim| claim.x.len() / D).sum();
     let mut claim = Claim::zero::<Words64<D>>(in_tables + in_matrices);
     let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
-    single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, factors[0]));
+    single.add_claim::<Words64<D>>(
+        ctx.party(),
+        &mut claim,
+        0,
+        &of_single,
+        values,
+        (&at, factors[0]),
+    );
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
     let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
-    dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
+    dots.table.add_claim::<Words64<D>>(
+        ctx.party(),
+        &mut claim,
+        start,
+        &dots.challenges,
+        values,
+        point,
+    );
     let mut start = in_tables * D;
     for (matrix, factor) in matrices.iter().zip(of_matrices) {
         claim.add::<Words64<D>>(start, matrix, factor);
-        start += matrix.x.first.len();
+        start += matrix.x.len();
     }
     compress::<Words64<D>, S>(ctx, coins, claim).await
 }

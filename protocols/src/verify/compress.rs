@@ -8,6 +8,7 @@
 use super::algebra::Algebra;
 use super::coin::Coins;
 use super::grid::{self, Known};
+use super::line;
 use super::shared::Shared;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
@@ -15,18 +16,19 @@ use mpc_core::security::Security;
 use mpc_core::share::Words;
 use std::ops::Range;
 
-/// The claim that the inner product of `x` and `y` is `z`, over an extension.
+/// The claim that the inner product of `x` and `y` is `z`, over an extension; of the factors
+/// each party has one share ([`line`]).
 pub struct Claim {
-    /// A vector.
-    pub x: Shared,
-    /// A vector of the same length.
-    pub y: Shared,
+    /// This party's share of a vector.
+    pub x: Words,
+    /// Of a vector of the same length.
+    pub y: Words,
     /// One element.
     pub z: Shared,
     /// How many elements count: those after them are zero.
     pub elements: usize,
-    /// What is used of the components of `x` and of `y`.
-    used: [Used; 4],
+    /// What is used of `x` and of `y`.
+    used: [Used; 2],
 }
 
 /// Which parts of a vector can differ from zero, as all parties know.
@@ -57,31 +59,27 @@ impl Claim {
     /// fold.
     pub fn zero<A: Algebra>(elements: usize) -> Claim {
         let words = padded_words::<A>(elements);
-        let (x, y) = (Shared::zeroed(words), Shared::zeroed(words));
-        let used = [(); 4].map(|()| Used::Units(vec![false; words.div_ceil(A::UNIT)]));
+        let [x, y] = [(); 2].map(|()| Words::zeroed(words));
+        let used = [(); 2].map(|()| Used::Units(vec![false; words.div_ceil(A::UNIT)]));
         Claim { x, y, z: Shared::zeroed(A::WIDTH), elements, used }
     }
 
     /// A claim on vectors of which all parts count.
-    pub fn of(x: Shared, y: Shared, z: Shared, elements: usize) -> Claim {
-        Claim { x, y, z, elements, used: [(); 4].map(|()| Used::All) }
+    pub fn of(x: Words, y: Words, z: Shared, elements: usize) -> Claim {
+        Claim { x, y, z, elements, used: [(); 2].map(|()| Used::All) }
     }
 
-    /// The first or second component of `x` or, from two on, of `y`.
-    pub fn vector(&mut self, number: usize) -> &mut Words {
-        match number {
-            0 => &mut self.x.first,
-            1 => &mut self.x.second,
-            2 => &mut self.y.first,
-            _ => &mut self.y.second,
-        }
-    }
-
-    /// Notes that these words of a vector can differ from zero.
-    pub fn will_use<A: Algebra>(&mut self, number: usize, words: &Range<usize>) {
+    /// Some words of `x`, number 0, or of `y`, which are to differ from zero.
+    pub fn part<A: Algebra>(&mut self, number: usize, words: &Range<usize>) -> &mut [u64] {
         if let Used::Units(units) = &mut self.used[number] {
             units[words.start / A::UNIT..words.end.div_ceil(A::UNIT)].fill(true);
         }
+        &mut self.vector(number)[words.clone()]
+    }
+
+    /// `x`, number 0, or `y`.
+    fn vector(&mut self, number: usize) -> &mut Words {
+        if number == 0 { &mut self.x } else { &mut self.y }
     }
 }
 
@@ -132,7 +130,7 @@ impl Cut {
 /// Variables of a step. Two halve the rounds of one for a third more work.
 const VARIABLES: usize = 2;
 
-/// Reduces a claim to one on lists of at most one element.
+/// Reduces a claim to one on lists of at most one element, in which `z` is `X (X - 1) x y`.
 ///
 /// # Cost
 /// Two rounds and `3^2 - 1` elements (and 16 bytes) per party for each factor of four in the
@@ -148,18 +146,21 @@ pub async fn compress<A: Algebra, S: Security>(
     coins: &mut Coins<S>,
     mut claim: Claim,
 ) -> Result<Claim> {
+    claim.z.update(|z| line::scale::<A>(z));
     while claim.elements > 1 {
         let ctx = ctx.step("fold");
         let variables = variables_for::<A>(claim.elements);
         if claim.elements <= A::GROUP {
-            claim.x.update(|words| *words = spread::<A>(words, variables));
-            claim.y.update(|words| *words = spread::<A>(words, variables));
-            claim.used = [(); 4].map(|()| Used::All);
+            claim.x = spread::<A>(&claim.x, variables);
+            claim.y = spread::<A>(&claim.y, variables);
+            claim.used = [(); 2].map(|()| Used::All);
         }
-        let cut = Cut::new::<A>(claim.x.first.len(), variables);
+        let cut = Cut::new::<A>(claim.x.len(), variables);
         // Step 1: the products on the grid; the claim gives one of the corners.
         let known = Known::Sum(claim.z.clone());
-        let local = grid_products::<A>(&claim, &cut, variables, &known.missing(variables));
+        let points = known.missing(variables);
+        let mut local = grid_products::<A>(&claim, &cut, variables, &points);
+        local.chunks_exact_mut(A::WIDTH).for_each(|z| line::weigh_product::<A>(ctx.party(), z));
         let values = known.complete::<A>(variables, &A::reshare(&ctx, local).await?);
         // Step 2: everything at a random point.
         let at = coins.toss().await.next::<A>(variables);
@@ -167,7 +168,7 @@ pub async fn compress<A: Algebra, S: Security>(
         let elements = cut.part / A::WIDTH;
         claim.elements = if claim.elements <= A::GROUP { 1 } else { claim.elements.min(elements) };
         let words = padded_words::<A>(claim.elements);
-        let used = std::mem::replace(&mut claim.used, [(); 4].map(|()| Used::All));
+        let used = std::mem::replace(&mut claim.used, [(); 2].map(|()| Used::All));
         for (number, used) in used.into_iter().enumerate() {
             let folded = at_point::<A>(claim.vector(number), (&cut, &used), &at, words);
             *claim.vector(number) = folded;
@@ -175,7 +176,7 @@ pub async fn compress<A: Algebra, S: Security>(
         }
     }
     for vector in [&mut claim.x, &mut claim.y] {
-        vector.update(|words| *words = A::list(words, claim.elements));
+        *vector = A::list(vector, claim.elements);
     }
     Ok(claim)
 }
@@ -238,7 +239,7 @@ fn at_point<A: Algebra>(
     folded
 }
 
-/// The local parts of the products at some points of the grid: a list.
+/// The products of this party's shares at some points of the grid: a list.
 fn grid_products<A: Algebra>(
     claim: &Claim,
     cut: &Cut,
@@ -248,36 +249,16 @@ fn grid_products<A: Algebra>(
     let mut dots: Vec<A::Dot> = points.iter().map(|_| A::Dot::default()).collect();
     let size = grid::points(variables) * cut.part.min(BLOCK);
     let [mut left, mut right] = [(); 2].map(|()| Words::zeroed(size));
-    let ([x0, x1], [y0, y1]) = (claim.x.views(), claim.y.views());
-    for range in cut.blocks() {
+    let used = |range: &Range<usize>| claim.used.iter().all(|used| cut.uses::<A>(used, range));
+    for range in cut.blocks().filter(used) {
         let len = range.len();
-        let used = claim.used.each_ref().map(|used| cut.uses::<A>(used, &range));
-        let load = |grid: &mut [u64], vectors: &[(&[u64], bool)]| {
-            let mut used = vectors.iter().filter(|(_, used)| *used).map(|(vector, _)| *vector);
-            let Some(x) = used.next() else { return false };
-            let y = used.next();
-            let corner = |part| {
-                let of = |vector| cut.of(vector, part, &range);
-                (of(x), y.map(of))
-            };
-            let corners: Vec<_> = (0..cut.parts).map(corner).collect();
-            A::expand(grid, &corners);
-            true
-        };
-        // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-        let terms = [
-            ((x0, used[0]), [(y0, used[2]), (y1, used[3])]),
-            ((x1, used[1]), [(y0, used[2]), (y1, false)]),
-        ];
-        for (x, y) in terms {
-            let size = grid::points(variables) * len;
-            let (left, right) = (&mut left[..size], &mut right[..size]);
-            if load(left, &[x]) && load(right, &y) {
-                for (point, dot) in points.iter().zip(&mut dots) {
-                    let at = point * len..(point + 1) * len;
-                    A::add_dot(dot, &left[at.clone()], &right[at]);
-                }
-            }
+        for (grid, vector) in [(&mut left, &claim.x), (&mut right, &claim.y)] {
+            let corners: Vec<_> = (0..cut.parts).map(|part| cut.of(vector, part, &range)).collect();
+            A::expand(&mut grid[..grid::points(variables) * len], &corners);
+        }
+        for (point, dot) in points.iter().zip(&mut dots) {
+            let at = point * len..(point + 1) * len;
+            A::add_dot(dot, &left[at.clone()], &right[at]);
         }
     }
     dots.into_iter().flat_map(A::finish_dot).collect()

@@ -30,17 +30,20 @@ pub fn between_corners(variables: usize) -> Vec<usize> {
 /// extension.
 pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
     for &r in at {
-        let element = A::embed(r);
-        let mut bow = A::mul(&element, &element);
-        A::sub(&mut bow, &element);
         values.update(|values| {
             let third = values.len() / 3;
             let (low, rest) = values.split_at_mut(third);
-            let (high, leading) = rest.split_at(third);
-            let (high, leading) = (high.chunks_exact(A::WIDTH), leading.chunks_exact(A::WIDTH));
+            let (high, leading) = rest.split_at_mut(third);
+            let (high, leading) =
+                (high.chunks_exact_mut(A::WIDTH), leading.chunks_exact_mut(A::WIDTH));
             for ((low, high), leading) in low.chunks_exact_mut(A::WIDTH).zip(high).zip(leading) {
-                line::<A>(low, high, &element);
-                A::add(low, &A::mul(leading, &bow));
+                // p(0) + r (p(1) - p(0) - p(oo) + r p(oo))
+                A::sub(high, low);
+                A::sub(high, leading);
+                A::scale(leading, r);
+                A::add(high, leading);
+                A::scale(high, r);
+                A::add(low, high);
             }
             *values = Words::from(&*low);
         });
@@ -48,23 +51,23 @@ pub fn evaluate<A: Algebra>(mut values: Shared, at: &[u64]) -> Shared {
     values
 }
 
-/// `low += r (high - low)`, for elements.
-pub fn line<A: Algebra>(low: &mut [u64], high: &[u64], r: &[u64]) {
+/// `low += r (high - low)`, for elements and a challenge `r`.
+pub fn move_along<A: Algebra>(low: &mut [u64], high: &[u64], r: u64) {
     let mut difference = Words::from(high.to_vec());
     A::sub(&mut difference, low);
-    A::add(low, &A::mul(&difference, r));
+    A::scale(&mut difference, r);
+    A::add(low, &difference);
 }
 
-/// The weights of the corners in the value at `at`, each times `factor`.
+/// The weights of the corners in the value at `at`, each times a challenge.
 pub fn weights<A: Algebra>(at: &[u64], factor: u64) -> Vec<u64> {
     let mut weights = vec![A::embed(factor)];
     for &r in at {
-        let r = A::embed(r);
         weights = weights
             .into_iter()
             .flat_map(|weight| {
-                let high = A::mul(&weight, &r);
-                let mut low = weight;
+                let (mut low, mut high) = (weight.clone(), weight);
+                A::scale(&mut high, r);
                 A::sub(&mut low, &high);
                 [low, high]
             })

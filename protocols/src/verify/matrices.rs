@@ -7,7 +7,9 @@
 use super::algebra::{Algebra, Words64, vector_words};
 use super::coin::Challenges;
 use super::compress::Claim;
+use super::line;
 use super::shared::Shared;
+use mpc_core::party::PartyId;
 use mpc_core::ring::RowMap;
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
@@ -50,11 +52,11 @@ impl MatrixProduct<'_> {
     /// map, `Z r` is their inner product with the long row of `r`. Then the claim is `l Z r =
     /// sum_j (l X_j) (Y r_j)`, where `X_j` has every `w`-th row of `X` and `r_j` is the `j`-th
     /// part of that long row.
-    pub fn claim<const D: usize>(&self, challenges: &mut Challenges) -> Claim {
+    pub fn claim<const D: usize>(&self, party: PartyId, challenges: &mut Challenges) -> Claim {
         let [x, y, z] = self.operands;
         let [rows, cols] = z.shape;
         let left = challenges.next::<Words64<D>>(rows);
-        let mut right = challenges.next::<Words64<D>>(cols);
+        let right = challenges.next::<Words64<D>>(cols);
         let long = match self.scattered {
             None => right.clone(),
             Some(map) => {
@@ -71,18 +73,25 @@ impl MatrixProduct<'_> {
             Some(_) => [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner)),
         };
         let of_part = |part: usize| x.map(|x| x.block(0, rows, part * inner, inner));
-        let (x, y): (Vec<Shared>, Vec<Shared>) = parts
+        let share = |sums: Shared| line::share_vector::<Words64<D>>(party, &sums);
+        let (x, y): (Vec<Words>, Vec<Words>) = parts
             .enumerate()
             .map(|(part, right)| {
-                (weighted_rows::<D>(of_part(part), &left), weighted_rows::<D>(y, right))
+                let x = weighted_rows::<D>(of_part(part), &left);
+                (share(x), share(weighted_rows::<D>(y, right)))
             })
             .unzip();
         let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
-        let (x, y) = (Shared::concat(&x), Shared::concat(&y));
-        let mut z = weighted_rows::<D>(views(z, false), &left);
-        right.resize(z.first.len() / D, 0);
+        let [x, y] = [x, y].map(|parts| parts.iter().map(|part| &part[..]).collect());
+        // (l Z) r or l (Z r): along the longer side first.
+        let (z, along, mut across) = match cols > rows {
+            true => (views(z, false).map(MatRef::t), &right, left),
+            false => (views(z, false), &left, right.clone()),
+        };
+        let mut z = weighted_rows::<D>(z, along);
+        across.resize(z.first.len() / D, 0);
         z.update(|z| {
-            <Words64<D>>::mul_challenges(z, &right);
+            <Words64<D>>::mul_challenges(z, &across);
             // Group by group, then within the one that is left.
             let group = <Words64<D>>::GROUP;
             let mut sums = Words::zeroed(group * D);
@@ -100,13 +109,12 @@ impl Claim {
     /// Adds another claim times a challenge, its vectors from word `start` on, where there is
     /// nothing yet.
     pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
-        let words = start..start + other.x.first.len();
-        (0..4).for_each(|vector| self.will_use::<A>(vector, &words));
+        let words = start..start + other.x.len();
         let zeros = Words::zeroed(words.len());
-        self.x.combine(&other.x, |x, other| A::fold(&mut x[words.clone()], &zeros, other, factor));
-        self.y.combine(&other.y, |y, other| y[words.clone()].copy_from_slice(other));
+        A::fold(self.part::<A>(0, &words), &zeros, &other.x, factor);
+        self.part::<A>(1, &words).copy_from_slice(&other.y);
         let mut z = other.z.clone();
-        z.update(|z| *z = A::mul(z, &A::embed(factor)).into());
+        z.update(|z| A::scale(z, factor));
         self.z.combine(&z, A::add);
     }
 }

@@ -9,10 +9,10 @@
 //!
 //! 1. `views::agree`: a barrier; all products are delivered.
 //! 2. [`batch`]: with challenges from [`mod@coin`], the products of each ring become one claim
-//!    on an inner product: single products and inner products by `table`, matrix
-//!    products by [`matrices`].
+//!    on an inner product: single products and inner products by `table`, as `layout` lays
+//!    them out, matrix products by [`matrices`]. From here on parties hold shares on a `line`.
 //! 3. [`compress`]: the inner product becomes a single product.
-//! 4. [`mod@sacrifice`]: that one is checked against a random triple.
+//! 4. [`mod@sacrifice`]: that one is checked against a random triple, and opened.
 //! 5. `views::confirm`: nobody goes on unless all parties are content.
 
 pub mod algebra;
@@ -20,6 +20,8 @@ pub mod batch;
 pub mod coin;
 pub mod compress;
 mod grid;
+mod layout;
+mod line;
 pub mod matrices;
 pub mod sacrifice;
 pub mod shared;
@@ -34,9 +36,11 @@ use futures_util::future::{LocalBoxFuture, try_join_all};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{FailedCheck, Result};
 use mpc_core::security::{Product, Security, Support};
-use sacrifice::{Opening, sacrifice};
+use mpc_core::share::Words;
+use sacrifice::{Opening, Verdict, sacrifice};
 use sha2::{Digest, Sha256};
-use shared::Shared;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Degree of the Galois ring: a wrong product escapes with a probability below `2^-41`.
 pub const DEGREE: usize = 48;
@@ -114,14 +118,13 @@ async fn check<const D: usize, S: Security>(ctx: &Ctx<S>, products: &[Product]) 
     views::agree(&ctx.step("challenges"), &transcript).await?;
 
     // Step 4: the products that are left.
-    let shares: Vec<Shared> = openings.iter().map(Opening::masked).collect();
-    let shares = Shared::concat(&shares);
-    let [first, second] = shares.views();
-    let third = views::third_component(&ctx.step("open"), first, second, u64::BITS).await?;
-    let verdict = match third {
-        None => Some(views::mismatch_of_peers(ctx.party())),
-        Some(third) if all_hold(&openings, &shares, &third) => None,
-        Some(_) => Some(FailedCheck::Product),
+    let shares: Vec<Words> = openings.iter().map(Opening::masked).collect();
+    let shares: Words = shares.iter().map(|shares| &shares[..]).collect();
+    let shares = views::of_all(&ctx.step("open"), shares).await?;
+    let verdict = match all_hold(&openings, &shares) {
+        Verdict::Holds => None,
+        Verdict::WrongShare => Some(views::mismatch_of_peers(ctx.party())),
+        Verdict::WrongProduct => Some(FailedCheck::Product),
     };
 
     // Step 5: all parties are content.
@@ -138,17 +141,19 @@ async fn finish<A: Algebra, S: Security>(
     Ok((opening, coins.transcript()))
 }
 
-/// Whether all claims hold, given the components of their openings.
-fn all_hold(openings: &[Opening], shares: &Shared, third: &[u64]) -> bool {
+/// Whether all claims hold, given the shares of their openings that the parties hold.
+fn all_hold(openings: &[Opening], shares: &[Words; 3]) -> Verdict {
     let mut at = 0;
-    openings.iter().all(|opening| {
-        let range = at..at + opening.shares.first.len();
+    for opening in openings {
+        let range = at..at + opening.shares.len();
         at = range.end;
-        (opening.holds)(
-            [&shares.first[range.clone()], &shares.second[range.clone()], &third[range]],
-            opening.width,
-        )
-    })
+        let of_all = shares.each_ref().map(|shares| &shares[range.clone()]);
+        match (opening.verdict)(of_all, opening.width) {
+            Verdict::Holds => {}
+            fails => return fails,
+        }
+    }
+    Verdict::Holds
 }
 
 /// The widths of the rings of words, in the order in which they first occur.
@@ -168,9 +173,11 @@ fn widths(products: &[Product]) -> Vec<u32> {
     widths
 }
 
-/// A digest of what is to be verified: kinds, shapes and which components count, in order.
+/// A digest of what is to be verified: kinds, shapes, which components count, and which factors
+/// are the same, in order.
 fn digest(products: &[Product]) -> [u8; 32] {
-    let mut digest = Sha256::new_with_prefix(b"tercet products v2");
+    let mut digest = Sha256::new_with_prefix(b"tercet products v3");
+    let mut factors = HashMap::new();
     for product in products {
         let (kind, bits, transposed, operands) = match product {
             Product::Elementwise { bits, operands, .. } => (0, *bits, [false; 2], operands),
@@ -181,6 +188,12 @@ fn digest(products: &[Product]) -> [u8; 32] {
         digest.update([kind, bits as u8, transposed[0].into(), transposed[1].into()]);
         if let Product::Elementwise { supports, .. } | Product::And { supports, .. } = product {
             digest.update(supports.map(Support::code));
+            for factor in &operands[..2] {
+                // What layouts go by, as a number that does not depend on the party.
+                let buffers = [&factor.first, &factor.second].map(Arc::as_ptr);
+                let next = factors.len() as u64;
+                digest.update(factors.entry(buffers).or_insert(next).to_le_bytes());
+            }
         }
         for length in operands.iter().flat_map(|operand| operand.shape) {
             digest.update((length as u64).to_le_bytes());

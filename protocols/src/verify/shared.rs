@@ -1,6 +1,5 @@
 //! Replicated sharings of vectors over an extension.
 
-use super::algebra::Algebra;
 use mpc_core::prss::Draw;
 use mpc_core::share::Words;
 
@@ -32,11 +31,6 @@ impl Shared {
         random
     }
 
-    /// Both components.
-    pub fn views(&self) -> [&[u64]; 2] {
-        [&self.first, &self.second]
-    }
-
     /// Does the same to both components.
     pub fn update(&mut self, f: impl Fn(&mut Words)) {
         f(&mut self.first);
@@ -61,15 +55,5 @@ impl Shared {
     pub fn split_at(&self, words: usize) -> (Shared, Shared) {
         let (first, second) = (self.first.split_at(words), self.second.split_at(words));
         (Shared::of(first.0, second.0), Shared::of(first.1, second.1))
-    }
-
-    /// The local part of the product of two elements.
-    pub fn local_product<A: Algebra>(x: [&[u64]; 2], y: [&[u64]; 2]) -> Vec<u64> {
-        let mut sum = Words::from(y[0]);
-        A::add(&mut sum, y[1]);
-        // x_i (y_i + y_{i+1}) + x_{i+1} y_i
-        let mut product = A::mul(x[0], &sum);
-        A::add(&mut product, &A::mul(x[1], y[0]));
-        product
     }
 }

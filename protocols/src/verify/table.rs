@@ -9,160 +9,58 @@
 use super::algebra::{Algebra, vector_words};
 use super::compress::Claim;
 use super::grid;
+use super::layout::{Factors, Layout, OCTET, Piece, Place, Used};
+use super::line;
 use super::shared::Shared;
-use crate::thirds::third;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Weighed;
 use mpc_core::ring::grid::Term;
-use mpc_core::security::Support;
 use mpc_core::share::Words;
 use std::ops::Range;
 
-/// The components that this party holds of two factors and their product.
-pub struct Factors<'a> {
-    /// First factor.
-    pub x: [&'a [u64]; 2],
-    /// Second factor.
-    pub y: [&'a [u64]; 2],
-    /// The product.
-    pub z: [&'a [u64]; 2],
-    /// Which components of the factors count.
-    pub supports: [Support; 2],
-    /// Words of a row, in thirds of which different components count.
-    pub row: usize,
-}
-
-/// Whether `x_i`, `x_{i+1}`, `y_i` and `y_{i+1}` count, or are taken as zero: public.
-type Used = [bool; 4];
-
-/// `len` words of the factors number `source` from word `start` on, which come `at` words
-/// after the first one of the table.
-struct Piece {
-    at: usize,
-    source: usize,
-    start: usize,
-    len: usize,
-    used: Used,
-}
-
 /// Factors as rows of equal length; what a row lacks is zero.
 ///
-/// Which product comes to lie where is free. So that factors can be read as they are, the
-/// words of a table come octet by octet: eight columns of the first row, the same columns of
-/// the second row, and so on, then the next eight columns.
+/// So that factors can be read as they are, the words of a table come octet by octet: eight
+/// columns of the first row, the same columns of the second row, and so on, then the next eight
+/// columns.
 pub struct Table<'a> {
     factors: Vec<Factors<'a>>,
-    pieces: Vec<Piece>,
-    columns: usize,
-    variables: usize,
-    /// What is used in each octet of columns.
-    used: Vec<Used>,
+    layout: Layout,
 }
 
 /// Octets of columns that are multiplied in one go.
 const BLOCK: usize = 8;
 
-/// Base words of a row that lie side by side.
-const OCTET: usize = grid::LANES;
-
-/// How many times the values on the grid may be sent for one word of each product: it
-/// bounds what the first fold adds to the traffic of products by an eighth.
-const GRID_SHARE: usize = 8;
-
-/// Variables of a table of `words` products.
-fn variables_for<A: Algebra>(words: usize) -> usize {
-    let affordable = |v: &usize| grid::points(*v) * A::WIDTH * GRID_SHARE <= words;
-    (1..=grid::MAX_VARIABLES).rev().find(affordable).unwrap_or(0)
-}
-
 impl<'a> Table<'a> {
-    /// The products one after the other, as `party` sees them. Products of which the same
-    /// components are zero come together, so that there is nothing to do for those.
-    pub fn consecutive<A: Algebra>(party: PartyId, factors: Vec<Factors<'a>>) -> Table<'a> {
-        let mut parts = Vec::with_capacity(factors.len());
-        for (source, Factors { x, supports, row, .. }) in factors.iter().enumerate() {
-            if *supports == [Support::ALL; 2] {
-                parts.push(((*supports, 0), source, 0..x[0].len()));
-                continue;
-            }
-            for start in (0..x[0].len()).step_by((*row).max(1)) {
-                let thirds = (0..3).map(|number| (number, third(*row, number)));
-                parts.extend(thirds.map(|(number, words)| {
-                    ((*supports, number), source, start + words.start..start + words.end)
-                }));
-            }
-        }
-        parts.sort_by_key(|(class, ..)| *class);
-        let (mut at, mut pieces) = (0, Vec::with_capacity(parts.len()));
-        for ((supports, number), source, words) in parts {
-            let [[x0, x1], [y0, y1]] = supports.map(|support| support.held(party, number));
-            let used = [x0, x1, y0, y1];
-            pieces.push(Piece { at, source, start: words.start, len: words.len(), used });
-            at += words.len();
-        }
-        let variables = variables_for::<A>(at);
-        let columns = at.div_ceil(OCTET << variables) * OCTET;
-        Table::new(factors, pieces, columns, variables)
+    /// Single products, as `party` sees them.
+    pub fn consecutive<A: Algebra>(party: PartyId, mut factors: Vec<Factors<'a>>) -> Table<'a> {
+        let layout = Layout::consecutive::<A>(party, &mut factors);
+        Table { factors, layout }
     }
 
-    fn new(
-        factors: Vec<Factors<'a>>,
-        pieces: Vec<Piece>,
-        columns: usize,
-        variables: usize,
-    ) -> Table<'a> {
-        let (mut used, octet) = (vec![[false; 4]; columns / OCTET], OCTET << variables);
-        for piece in pieces.iter().filter(|piece| piece.len > 0) {
-            for all in &mut used[piece.at / octet..(piece.at + piece.len).div_ceil(octet)] {
-                all.iter_mut().zip(piece.used).for_each(|(all, used)| *all |= used);
-            }
-        }
-        Table { factors, pieces, columns, variables, used }
-    }
-
-    /// Matrices of `widths[i]` columns, each cut into parts of whole matrix rows, so that
-    /// a column of the table belongs to one column of a matrix. Also tells in which columns
-    /// each matrix lies.
+    /// Matrices of `widths[i]` columns, such that a column of the table belongs to one column
+    /// of a matrix. Also tells in which columns each matrix lies.
     pub fn aligned<A: Algebra>(
         factors: Vec<Factors<'a>>,
         widths: &[usize],
     ) -> (Table<'a>, Vec<Range<usize>>) {
-        let variables = variables_for::<A>(factors.iter().map(|f| f.x[0].len()).sum());
-        let rows = 1 << variables;
-        let (mut columns, mut pieces, mut places) = (0, Vec::new(), Vec::new());
-        for (source, (f, width)) in factors.iter().zip(widths).enumerate() {
-            let total = f.x[0].len();
-            let part = (total / width).div_ceil(rows) * width;
-            for column in (0..part).step_by(OCTET) {
-                for row in 0..rows {
-                    let start = row * part + column;
-                    let end = (start + OCTET.min(part - column)).min(total);
-                    if start < end {
-                        let at = (columns + column) * rows + row * OCTET;
-                        let used = [true; 4];
-                        pieces.push(Piece { at, source, start, len: end - start, used });
-                    }
-                }
-            }
-            places.push(columns..columns + part);
-            columns += part.next_multiple_of(OCTET);
-        }
-        (Table::new(factors, pieces, columns, variables), places)
+        let (layout, ranges) = Layout::aligned::<A>(&factors, widths);
+        (Table { factors, layout }, ranges)
     }
 
     /// Base words in a row, a multiple of eight.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.layout.columns
     }
 
     /// Number of variables.
     pub fn variables(&self) -> usize {
-        self.variables
+        self.layout.variables
     }
 
     /// Number of rows.
     fn rows(&self) -> usize {
-        1 << self.variables
+        1 << self.layout.variables
     }
 
     /// Some words of all factors, where they are if they lie side by side, else copied to
@@ -174,8 +72,8 @@ impl<'a> Table<'a> {
         of: impl Fn(&Factors<'a>) -> &'a [u64],
         counts: impl Fn(&Used) -> bool,
     ) -> &'b [u64] {
-        let from = self.pieces.partition_point(|p| p.at + p.len <= words.start);
-        let pieces = &self.pieces[from..];
+        let from = self.layout.pieces.partition_point(|p| p.at + p.len <= words.start);
+        let pieces = &self.layout.pieces[from..];
         if let Some(Piece { at, source, start, len, used }) = pieces.first()
             && *at <= words.start
             && words.end <= at + len
@@ -213,24 +111,31 @@ impl<'a> Table<'a> {
 
     /// Words of a block.
     fn block(&self) -> usize {
-        self.octet() * BLOCK.min(self.columns / OCTET)
+        self.octet() * BLOCK.min(self.layout.columns / OCTET)
     }
 
     /// The octets of columns of each block.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let octets = self.columns / OCTET;
+        let octets = self.layout.columns / OCTET;
         (0..octets).step_by(BLOCK).map(move |start| start..octets.min(start + BLOCK))
     }
 
-    /// These octets in stretches, in each of which the same is used; and each lies in one piece, if
-    /// its octets do.
+    /// These octets in stretches, in each of which the same is used and goes to places side by
+    /// side; and each lies in one piece, if its octets do.
     fn stretches(&self, octets: Range<usize>) -> impl Iterator<Item = (Range<usize>, Used)> {
+        let Layout { pieces, used, places, .. } = &self.layout;
         let mut rest = octets;
         let kind = |octet: usize| {
             let words = octet * self.octet()..(octet + 1) * self.octet();
-            let piece = self.pieces.partition_point(|p| p.at + p.len <= words.start);
+            let piece = pieces.partition_point(|p| p.at + p.len <= words.start);
             let whole = |p: &Piece| p.at <= words.start && words.end <= p.at + p.len;
-            (self.pieces.get(piece).is_some_and(whole).then_some(piece), self.used[octet])
+            let Place { octet: place, joins } = places[octet];
+            (
+                pieces.get(piece).is_some_and(whole).then_some(piece),
+                used[octet],
+                joins,
+                octet - place,
+            )
         };
         std::iter::from_fn(move || {
             let start = rest.next()?;
@@ -262,7 +167,7 @@ impl<'a> Table<'a> {
             let elements = octets.start * OCTET * A::LANES..octets.end * OCTET * A::LANES;
             let uses = |used: &Used| multiplies(used) != [false; 2];
             // Where no products count, the claims are all there is.
-            let computes = room > 0 && self.used[octets.clone()].iter().any(uses);
+            let computes = room > 0 && self.layout.used[octets.clone()].iter().any(uses);
             if computes {
                 for (stretch, used) in self.stretches(octets.clone()) {
                     let out = (stretch.start - octets.start) * room;
@@ -339,13 +244,14 @@ impl<'a> Table<'a> {
 
     /// Elements of the extension that the table becomes.
     pub fn elements<A: Algebra>(&self) -> usize {
-        self.columns * A::LANES
+        self.layout.places.last().map_or(0, |last| last.octet + 1) * OCTET * A::LANES
     }
 
-    /// Adds the claim at the point `at`, times `factor`, to one that has room for it from
-    /// element `start` on.
+    /// Adds the claim at the point `at`, times `factor`, to one of `party` that has room for it
+    /// from element `start` on.
     pub fn add_claim<A: Algebra>(
         &self,
+        party: PartyId,
         claim: &mut Claim,
         start: usize,
         challenges: &[u64],
@@ -353,23 +259,46 @@ impl<'a> Table<'a> {
         (at, factor): (&[u64], u64),
     ) {
         let mut z = grid::evaluate::<A>(values, at);
-        z.update(|z| *z = A::mul(z, &A::embed(factor)).into());
+        z.update(|z| A::scale(z, factor));
         claim.z.combine(&z, A::add);
-        let (weights, scaled) = (grid::weights::<A>(at, 1), grid::weights::<A>(at, factor));
-        let mut copy = Words::zeroed(self.block());
+        let weights = [factor, 1]
+            .map(|factor| line::weigh_components::<A>(party, &grid::weights::<A>(at, factor)));
+        let octet = OCTET * A::LANES;
+        let mut copies = [(); 2].map(|()| Words::zeroed(self.block()));
+        let mut more = Words::zeroed(BLOCK * octet * A::WIDTH);
         for octets in self.blocks() {
             for (stretch, used) in self.stretches(octets) {
-                let elements = stretch.start * OCTET * A::LANES..stretch.end * OCTET * A::LANES;
-                let words = (start + elements.start) * A::WIDTH;
-                let words = words..words + elements.len() * A::WIDTH;
+                let challenges = &challenges[stretch.start * octet..stretch.end * octet];
                 let rows = stretch.start * self.octet()..stretch.end * self.octet();
-                for vector in (0..4).filter(|vector| used[*vector]) {
-                    let rows = self.component(&mut copy, rows.clone(), vector);
-                    claim.will_use::<A>(vector, &words);
-                    let to = &mut claim.vector(vector)[words.clone()];
-                    A::combine(to, rows, if vector < 2 { &scaled } else { &weights });
-                    if vector < 2 {
-                        A::mul_challenges(to, &challenges[elements.clone()]);
+                let Place { octet: place, joins } = self.layout.places[stretch.start];
+                let words = (start + place * octet) * A::WIDTH;
+                let words = words..words + challenges.len() * A::WIDTH;
+                // Where the second factor is there already, that is all there is to do for it.
+                for vector in if joins { 0..1 } else { 0..2 } {
+                    let components = (0..2).filter(|component| used[2 * vector + component]);
+                    let parts: Vec<(&[u64], &[u64])> = components
+                        .zip(&mut copies)
+                        .map(|(component, copy)| {
+                            let rows = self.component(copy, rows.clone(), 2 * vector + component);
+                            (rows, &weights[vector][component][..])
+                        })
+                        .collect();
+                    if parts.is_empty() {
+                        continue;
+                    }
+                    let to = claim.part::<A>(vector, &words);
+                    match (vector, joins) {
+                        (1.., _) => A::combine(to, &parts),
+                        (_, false) => {
+                            A::combine(to, &parts);
+                            A::mul_challenges(to, challenges);
+                        }
+                        (_, true) => {
+                            let more = &mut more[..words.len()];
+                            A::combine(more, &parts);
+                            A::mul_challenges(more, challenges);
+                            A::add(to, more);
+                        }
                     }
                 }
             }

@@ -77,6 +77,24 @@ pub async fn confirm<S: Security>(ctx: &Ctx<S>, verdict: Option<FailedCheck>) ->
     Ok(())
 }
 
+/// What all parties hold, given what this one does: words of the same number.
+///
+/// # Cost
+/// One round; 8 bytes a word to each peer.
+///
+/// # Errors
+/// `PeerMisbehaved` when a message is malformed.
+pub async fn of_all<S: Security>(ctx: &Ctx<S>, own: Words) -> Result<[Words; 3]> {
+    let me = ctx.party();
+    let theirs = exchange_with_both(ctx, &pack_words(&own, u64::BITS)).await;
+    let unpack = |peer, bytes: &[u8]| unpack_words(ctx, peer, bytes, own.len(), u64::BITS);
+    let mut all = [(); 3].map(|()| Words::default());
+    all[me.prev().index()] = unpack(me.prev(), &theirs.from_prev)?;
+    all[me.next().index()] = unpack(me.next(), &theirs.from_next)?;
+    all[me.index()] = own;
+    Ok(all)
+}
+
 fn unknown_verdict<S: Security>(ctx: &Ctx<S>, peer: PartyId) -> Error {
     let kind = Misbehaviour::Malformed("an unknown verdict");
     Error::PeerMisbehaved { peer, step: ctx.path().to_string(), kind }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Version of what is said on a fresh link.
-const LINK_VERSION: u16 = 2;
+const LINK_VERSION: u16 = 3;
 /// How long to wait before a peer that does not answer is dialled again.
 const REDIAL: Duration = Duration::from_millis(100);
 

@@ -49,7 +49,7 @@ vectorised! {
         for (x, y) in octets(x).chunks_exact(D).zip(octets(y).chunks_exact(D)) {
             GaloisRing::<D>::evaluate(simd, x_values, x);
             GaloisRing::<D>::evaluate(simd, y_values, y);
-            GaloisRing::<D>::multiply::<_, true>(simd, sums, x_values, y_values);
+            GaloisRing::<D>::add_products(simd, sums, x_values, y_values);
         }
     }
 }

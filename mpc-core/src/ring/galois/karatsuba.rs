@@ -9,8 +9,6 @@ use super::super::grid::{corner_point, expand_octets};
 use super::super::lanes::{Octet, Ring, Simd, WORDS};
 use super::GaloisRing;
 
-/// Octets of all sums of products of parts, at most.
-pub(super) const MAX_SUMS: usize = 27 * 12;
 /// Octets of the values of a factor, at most.
 pub(super) const MAX_VALUES: usize = 27 * 6;
 
@@ -47,9 +45,9 @@ impl<const D: usize> GaloisRing<D> {
         expand_octets(simd, &mut values[..Self::PARTS * Self::PART], Self::LEVELS);
     }
 
-    /// Adds the products of values to sums of such, or overwrites these.
+    /// Adds the products of values to sums of such.
     #[inline(always)]
-    pub(super) fn multiply<S: Simd, const ADD: bool>(
+    pub(super) fn add_products<S: Simd>(
         simd: S,
         sums: &mut [Octet],
         x: &[Octet; MAX_VALUES],
@@ -59,8 +57,8 @@ impl<const D: usize> GaloisRing<D> {
         let (x, y) = (x.chunks_exact(Self::PART), y.chunks_exact(Self::PART));
         for ((sums, x), y) in sums.zip(x).zip(y) {
             match D {
-                48 => multiply::<S, ADD, 6, 12>(simd, sums, x, y),
-                _ => multiply::<S, ADD, 4, 8>(simd, sums, x, y),
+                48 => add_product::<S, 6, 12>(simd, sums, x, y),
+                _ => add_product::<S, 4, 8>(simd, sums, x, y),
             }
         }
     }
@@ -99,20 +97,17 @@ impl<const D: usize> GaloisRing<D> {
     }
 }
 
-/// Overwrites `sums` with the product of two polynomials of `N` coefficients, or adds it;
-/// `M = 2 N`.
+/// Adds the product of two polynomials of `N` coefficients to `sums`; `M = 2 N`.
 #[inline(always)]
-fn multiply<S: Simd, const ADD: bool, const N: usize, const M: usize>(
+fn add_product<S: Simd, const N: usize, const M: usize>(
     simd: S,
     sums: &mut [Octet],
     x: &[Octet],
     y: &[Octet],
 ) {
     let mut product = [simd.splat(0); M];
-    if ADD {
-        for (product, sum) in product.iter_mut().zip(&*sums) {
-            *product = simd.load(sum);
-        }
+    for (product, sum) in product.iter_mut().zip(&*sums) {
+        *product = simd.load(sum);
     }
     let mut right = [simd.splat(0); N];
     for (right, y) in right.iter_mut().zip(y) {

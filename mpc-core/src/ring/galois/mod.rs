@@ -58,6 +58,18 @@ impl<const D: usize> GaloisRing<D> {
         std::array::from_fn(|i| product[i])
     }
 
+    /// Multiplies an element by a challenge.
+    ///
+    /// # Panics
+    /// If the element does not have `D` words.
+    pub fn scale(x: &mut [u64], challenge: u64) {
+        assert_eq!(x.len(), D, "elements have {D} words");
+        let mut product = [0; MAX_PRODUCT];
+        add_shifted::<D>(Level::best(), &mut product, x, challenge & Self::CHALLENGE_MASK);
+        Self::reduce(Ring::<_, WORDS>(Plain), &mut product);
+        x.copy_from_slice(&product[..D]);
+    }
+
     /// Reduces polynomials of `2 D - 1` coefficients modulo `h`; the results are the first `D`
     /// coefficients.
     #[inline(always)]
@@ -75,6 +87,17 @@ impl<const D: usize> GaloisRing<D> {
         for tap in Self::TAPS {
             for (to, over) in low[*tap..].iter_mut().zip(&high[..safe]) {
                 ring.subtract_from(to, over);
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// Adds the product of a polynomial and one with the bits of a challenge, which is public.
+    fn add_shifted<const D: usize>(product: &mut [u64; MAX_PRODUCT], x: &[u64], challenge: u64) {
+        for shift in (0..D).filter(|shift| challenge >> shift & 1 == 1) {
+            for (to, x) in product[shift..shift + D].iter_mut().zip(&x[..D]) {
+                *to = to.wrapping_add(*x);
             }
         }
     }

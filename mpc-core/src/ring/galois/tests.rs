@@ -81,8 +81,11 @@ fn vectors_agree<const D: usize>(a: &[u64], b: &[u64], challenges: &[u64]) {
         assert_eq!(GaloisRing::<D>::mul(a, b).to_vec(), product);
         dot = sum(&dot, &product);
         folded.extend(sum(a, &by_definition::<D>(&difference(b, a), &r)));
-        let own = GaloisRing::<D>::embed(challenge(at));
-        scaled.extend(by_definition::<D>(a, &own));
+        let own = by_definition::<D>(a, &GaloisRing::<D>::embed(challenge(at)));
+        let mut one = a.to_vec();
+        GaloisRing::<D>::scale(&mut one, challenge(at));
+        assert_eq!(one, own);
+        scaled.extend(own);
     }
     let (x, y) = (in_octets::<D>(a), in_octets::<D>(b));
     for (times, expected) in [(1, dot.clone()), (2, sum(&dot, &dot))] {
@@ -129,8 +132,11 @@ fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64])
         };
         let by_octets: Vec<u64> = (0..words.len()).map(by_octets).collect();
         let mut out = vec![1; columns * D];
-        GaloisRing::<D>::combine(&mut out, &by_octets, &weights);
+        let part = (&by_octets[..], &weights[..]);
+        GaloisRing::<D>::combine(&mut out, &[part]);
         assert_eq!(out, in_octets::<D>(&combined));
+        GaloisRing::<D>::combine(&mut out, &[part, part]);
+        assert_eq!(out, in_octets::<D>(&sum(&combined, &combined)));
         rows_agree::<D>(&by_octets, rows, &challenges);
     }
     let transposed: Vec<u64> =

@@ -3,12 +3,7 @@
 use super::super::lanes::{LANES, Octet, Simd, ZERO, octets, octets_mut, vectorised};
 use super::super::scratch::Scratch;
 use super::super::simd::Level;
-use super::karatsuba::{MAX_SUMS, MAX_VALUES, halves};
 use super::{GaloisRing, MAX_PRODUCT};
-
-/// Values of factors, sums of their products, and eight challenges as elements.
-type MulScratch<'a> =
-    (&'a mut [Octet; 2 * MAX_VALUES], &'a mut [Octet; MAX_SUMS], &'a mut [Octet; MAX_PRODUCT]);
 
 /// Coefficients of a product that are computed together: one vector register each.
 const TILE: usize = 8;
@@ -33,21 +28,22 @@ impl<const D: usize> GaloisRing<D> {
     pub fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
         assert!(x.len() == challenges.len() * D, "one challenge an element");
         assert!(challenges.len().is_multiple_of(LANES), "whole octets");
-        let [mut values, mut sums, mut embedded] = [(); 3].map(|()| Scratch::take());
-        let scratch = (values.octets(), sums.octets(), embedded.octets());
-        mul_challenges::<D>(Level::best(), x, challenges, scratch);
+        mul_challenges::<D>(Level::best(), x, challenges, Scratch::take().octets());
     }
 
-    /// Overwrites `out` with the linear combination of rows of words: an element a column,
-    /// in octets. `rows` has, for each octet of columns, an octet a row; `weights` has an
-    /// element a row.
+    /// Overwrites `out` with the sum of linear combinations of rows of words: an element a
+    /// column, in octets. Each part has rows, for each octet of columns an octet a row, and
+    /// weights, an element a row.
     ///
     /// # Panics
     /// If there are not whole octets of columns, or a length does not fit.
-    pub fn combine(out: &mut [u64], rows: &[u64], weights: &[u64]) {
-        assert!(out.len().is_multiple_of(LANES * D) && weights.len().is_multiple_of(D), "octets");
-        assert_eq!(rows.len(), out.len() / D * (weights.len() / D), "one weight a row");
-        combine::<D>(Level::best(), out, rows, weights);
+    pub fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+        assert!(out.len().is_multiple_of(LANES * D), "octets");
+        for (rows, weights) in parts {
+            assert!(weights.len().is_multiple_of(D), "whole elements");
+            assert_eq!(rows.len(), out.len() / D * (weights.len() / D), "one weight a row");
+        }
+        combine::<D>(Level::best(), out, parts);
     }
 
     /// Element `index` of a vector in octets.
@@ -60,9 +56,15 @@ impl<const D: usize> GaloisRing<D> {
     }
 
     /// Overwrites the first `D` octets of `product` with eight elements, given with `TILE - 1`
-    /// zeros either side, times the sum of `X^s` over some shifts.
+    /// zeros either side, times the sum of `X^s` over some shifts, each in some lanes.
     #[inline(always)]
-    fn times_shifts<S: Simd>(simd: S, product: &mut [Octet], padded: &[Octet], shifts: &[u8]) {
+    fn times_shifts<S: Simd>(
+        simd: S,
+        product: &mut [Octet],
+        padded: &[Octet],
+        shifts: &[u8],
+        lanes: Option<&[u8]>,
+    ) {
         // Shifts from..to move some coefficient to the tile.
         let (mut from, mut to) = (0, 0);
         for (tile, out) in product[..2 * D].chunks_exact_mut(TILE).enumerate() {
@@ -77,7 +79,12 @@ impl<const D: usize> GaloisRing<D> {
             for &shift in &shifts[from..to] {
                 let x = &padded[start + TILE - 1 - usize::from(shift)..][..TILE];
                 for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum = simd.add(*sum, simd.load(x));
+                    *sum = match lanes {
+                        None => simd.add(*sum, simd.load(x)),
+                        Some(lanes) => {
+                            simd.add_where(lanes[usize::from(shift)], *sum, simd.load(x))
+                        }
+                    };
                 }
             }
             for (out, sum) in out.iter_mut().zip(&sums) {
@@ -85,6 +92,14 @@ impl<const D: usize> GaloisRing<D> {
             }
         }
         Self::reduce_octets(simd, product);
+    }
+
+    /// Empty room for eight elements between zeros.
+    #[inline(always)]
+    fn between_zeros(padded: &mut [Octet]) -> &mut [Octet] {
+        padded[..TILE - 1].fill(ZERO);
+        padded[TILE - 1 + D..].fill(ZERO);
+        &mut padded[TILE - 1..][..D]
     }
 }
 
@@ -101,14 +116,13 @@ vectorised! {
             count += 1;
         }
         let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
-        padded[..TILE - 1].fill(ZERO);
-        padded[TILE - 1 + D..].fill(ZERO);
+        GaloisRing::<D>::between_zeros(padded);
         let (low, high) = (octets(low).chunks_exact(D), octets(high).chunks_exact(D));
         for (out, (low, high)) in octets_mut(out).chunks_exact_mut(D).zip(low.zip(high)) {
             for ((padded, low), high) in padded[TILE - 1..].iter_mut().zip(low).zip(high) {
                 simd.store(padded, simd.sub(simd.load(high), simd.load(low)));
             }
-            GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..count]);
+            GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..count], None);
             for ((out, low), product) in out.iter_mut().zip(low).zip(&*product) {
                 simd.store(out, simd.add(simd.load(low), simd.load(product)));
             }
@@ -118,30 +132,34 @@ vectorised! {
 
 vectorised! {
     fn mul_challenges<const D: usize>(
-        simd, x: &mut [u64], challenges: &[u64], scratch: MulScratch<'_>,
+        simd, x: &mut [u64], challenges: &[u64], buffers: &mut [Octet; 2 * MAX_PRODUCT],
     ) {
-        let (values, sums, embedded) = scratch;
-        let [x_values, c_values] = halves(values);
+        let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
+        let mut shifts = [0; 64];
+        for (at, shift) in shifts.iter_mut().enumerate() {
+            *shift = at as u8;
+        }
         for (x, challenges) in octets_mut(x).chunks_exact_mut(D).zip(octets(challenges)) {
-            for (j, embedded) in embedded[..D].iter_mut().enumerate() {
-                *embedded = challenges.map(|challenge| challenge >> j & 1);
+            // Bit s of all challenges, one a lane.
+            let mut lanes = [0; 64];
+            for (shift, lanes) in lanes[..D].iter_mut().enumerate() {
+                for (lane, challenge) in challenges.iter().enumerate() {
+                    *lanes |= ((challenge >> shift & 1) as u8) << lane;
+                }
             }
-            GaloisRing::<D>::evaluate(simd, x_values, x);
-            GaloisRing::<D>::evaluate(simd, c_values, embedded);
-            GaloisRing::<D>::multiply::<_, false>(simd, sums, x_values, c_values);
-            GaloisRing::<D>::assemble(simd, sums);
-            for (x, product) in x.iter_mut().zip(&*sums) {
-                simd.store(x, simd.load(product));
-            }
+            GaloisRing::<D>::between_zeros(padded).copy_from_slice(x);
+            let lanes = Some(&lanes[..]);
+            GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..D], lanes);
+            x.copy_from_slice(&product[..D]);
         }
     }
 }
 
 vectorised! {
-    fn combine<const D: usize>(simd, out: &mut [u64], rows: &[u64], weights: &[u64]) {
+    fn combine<const D: usize>(simd, out: &mut [u64], parts: &[(&[u64], &[u64])]) {
         match D {
-            48 => combine_tiles::<S, D, 12>(simd, out, rows, weights),
-            _ => combine_tiles::<S, D, 4>(simd, out, rows, weights),
+            48 => combine_tiles::<S, D, 12>(simd, out, parts),
+            _ => combine_tiles::<S, D, 4>(simd, out, parts),
         }
     }
 }
@@ -151,38 +169,39 @@ vectorised! {
 fn combine_tiles<S: Simd, const D: usize, const WIDE: usize>(
     simd: S,
     out: &mut [u64],
-    rows: &[u64],
-    weights: &[u64],
+    parts: &[(&[u64], &[u64])],
 ) {
-    let count = weights.len() / D;
-    for (out, rows) in octets_mut(out).chunks_mut(2 * D).zip(octets(rows).chunks(2 * count)) {
+    for (pair, out) in octets_mut(out).chunks_mut(2 * D).enumerate() {
         match out.len() / D {
-            2 => combine_octets::<S, D, WIDE, 2>(simd, out, rows, weights),
-            _ => combine_octets::<S, D, WIDE, 1>(simd, out, rows, weights),
+            2 => combine_octets::<S, D, WIDE, 2>(simd, out, 2 * pair, parts),
+            _ => combine_octets::<S, D, WIDE, 1>(simd, out, 2 * pair, parts),
         }
     }
 }
 
-/// [`combine_tiles`] of so many octets.
+/// [`combine_tiles`] of so many octets of columns from number `first` on.
 #[inline(always)]
 fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usize>(
     simd: S,
     out: &mut [Octet],
-    rows: &[Octet],
-    weights: &[u64],
+    first: usize,
+    parts: &[(&[u64], &[u64])],
 ) {
-    let count = weights.len() / D;
     for tile in (0..D).step_by(WIDE) {
         let mut sums = [[simd.splat(0); OCTETS]; WIDE];
-        for (row, weights) in weights.chunks_exact(D).enumerate() {
-            let mut x = [simd.splat(0); OCTETS];
-            for (octet, x) in x.iter_mut().enumerate() {
-                *x = simd.load(&rows[octet * count + row]);
-            }
-            for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
-                let weight = simd.splat(*weight);
-                for (sum, x) in sums.iter_mut().zip(&x) {
-                    *sum = simd.add(*sum, simd.mul(*x, weight));
+        for (rows, weights) in parts {
+            let count = weights.len() / D;
+            let rows = &octets(rows)[first * count..];
+            for (row, weights) in weights.chunks_exact(D).enumerate() {
+                let mut x = [simd.splat(0); OCTETS];
+                for (octet, x) in x.iter_mut().enumerate() {
+                    *x = simd.load(&rows[octet * count + row]);
+                }
+                for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
+                    let weight = simd.splat(*weight);
+                    for (sum, x) in sums.iter_mut().zip(&x) {
+                        *sum = simd.add(*sum, simd.mul(*x, weight));
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use super::super::chosen::{Choice, ROWS, Rows, WIDTH, Weighed};
 use super::super::gemm::{MatRef, pack};
-use super::super::lanes::{LANES, WORDS, octets, octets_mut, vectorised};
+use super::super::lanes::{LANES, Octet, Simd, WORDS, ZERO, octets, octets_mut, vectorised};
 use super::super::simd::Level;
 use super::GaloisRing;
 use crate::share::Words;
@@ -50,10 +50,10 @@ impl<const D: usize> GaloisRing<D> {
         let mut columns = Rows::new();
         for (at, challenges) in (0..).step_by(ROWS / LANES).zip(challenges.chunks(ROWS)) {
             let choice = Choice::new(challenges, D);
-            for Weighed { sums, rows, octets } in &mut *parts {
+            for Weighed { sums, octets, .. } in &mut *parts {
                 let octets = &octets[at..at + challenges.len() / LANES];
                 Self::for_pairs(sums, |pair, sums| {
-                    turn(level, columns.words(), octets, *rows, pair * WIDTH);
+                    turn(level, columns.words(), octets, pair * WIDTH);
                     columns.add_chosen::<WORDS>(level, sums, &choice);
                 });
             }
@@ -79,19 +79,31 @@ impl<const D: usize> GaloisRing<D> {
 vectorised! {
     /// Overwrites rows of `columns`, one a column, with its words in the rows from `first` on;
     /// zeros where there are no more.
-    fn turn(simd, columns: &mut [u64], terms: &[&[u64]], rows: usize, first: usize) {
+    fn turn(simd, columns: &mut [u64], terms: &[&[u64]], first: usize) {
         let (columns, _) = columns.as_chunks_mut::<WIDTH>();
         for (terms, columns) in terms.iter().zip(columns.chunks_exact_mut(LANES)) {
             for half in 0..2 {
-                let start = first + half * LANES;
-                let mut words = [simd.splat(0); LANES];
-                for (words, row) in words.iter_mut().zip(&octets(terms)[start.min(rows)..]) {
-                    *words = simd.load(row);
-                }
-                for (column, words) in columns.iter_mut().zip(&simd.transpose(words)) {
-                    simd.store(&mut octets_mut(column)[half], *words);
+                let rows = octets(terms).get(first + half * LANES..).unwrap_or_default();
+                match rows.first_chunk() {
+                    Some(rows) => turn_octets(simd, rows, columns, half),
+                    None => {
+                        let mut some = [ZERO; LANES];
+                        some[..rows.len()].copy_from_slice(rows);
+                        turn_octets(simd, &some, columns, half);
+                    }
                 }
             }
         }
+    }
+}
+
+#[inline(always)]
+fn turn_octets<S: Simd>(simd: S, rows: &[Octet; LANES], columns: &mut [[u64; WIDTH]], half: usize) {
+    let mut words = [simd.splat(0); LANES];
+    for (words, row) in words.iter_mut().zip(rows) {
+        *words = simd.load(row);
+    }
+    for (column, words) in columns.iter_mut().zip(&simd.transpose(words)) {
+        simd.store(&mut octets_mut(column)[half], *words);
     }
 }

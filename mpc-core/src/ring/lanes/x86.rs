@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi64, _mm256_and_si256, _mm256_loadu_si256, _mm256_mul_epu32,
     _mm256_mullo_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi32, _mm256_slli_epi64,
     _mm256_srli_epi64, _mm256_storeu_si256, _mm256_sub_epi64, _mm256_xor_si256, _mm512_add_epi64,
-    _mm512_and_si512, _mm512_loadu_si512, _mm512_mullo_epi64, _mm512_set1_epi64,
-    _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
+    _mm512_and_si512, _mm512_loadu_si512, _mm512_mask_add_epi64, _mm512_mullo_epi64,
+    _mm512_set1_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
 };
 
 /// One register of 512 bits.
@@ -79,6 +79,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add_where(self, lanes: u8, x: __m512i, y: __m512i) -> __m512i {
+        unsafe { _mm512_mask_add_epi64(x, lanes, x, y) }
+    }
+
+    #[inline(always)]
     fn transpose(self, rows: [__m512i; 8]) -> [__m512i; 8] {
         unsafe { transpose_8x8(rows) }
     }
@@ -142,5 +147,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn and(self, x: Pair, y: Pair) -> Pair {
         zip(x, y, |x, y| unsafe { _mm256_and_si256(x, y) })
+    }
+
+    #[inline(always)]
+    fn add_where(self, lanes: u8, x: Pair, y: Pair) -> Pair {
+        let mut chosen = [0; 8];
+        for (lane, chosen) in chosen.iter_mut().enumerate() {
+            *chosen = u64::from(lanes >> lane & 1).wrapping_neg();
+        }
+        self.add(x, self.and(y, self.load(&chosen)))
     }
 }
