@@ -3,7 +3,7 @@
 //! ```toml
 //! name = "readmission"
 //! receiver = "analyst"
-//! security = "semi-honest"        # the default; or "malicious"
+//! security = "malicious"          # the default; or "semi-honest"
 //! multiplication = "replicated"   # the default; or "beaver", with triples made before
 //! check_inputs = "labels"          # the default; or "all", "none"
 //! reveal = ["model"]              # the default: nothing else is ever opened
@@ -104,9 +104,9 @@ impl Explain for JobError {
 #[serde(rename_all = "kebab-case")]
 pub enum Security {
     /// A party that follows the protocol and tries to learn from what it sees.
-    #[default]
     SemiHonest,
     /// A party that sends whatever it likes: every product is verified, or the session aborts.
+    #[default]
     Malicious,
 }
 

@@ -66,7 +66,7 @@ fn the_demo_walks_the_whole_path_and_its_model_can_be_used() {
 
     assert_eq!((report["rows_train"].as_u64(), report["rows_test"].as_u64()), (Some(96), Some(24)));
     assert_eq!(report["iterations"], 18);
-    assert_eq!(report["security"], "semi-honest");
+    assert_eq!(report["security"], "malicious");
     for ratio in ["accuracy", "plaintext_accuracy", "precision", "recall", "f1"] {
         let value = report[ratio].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&value), "{ratio} is {value}");

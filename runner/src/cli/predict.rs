@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "KIND", requires = "private", value_parser = answer)]
     answer: Option<Answer>,
     /// Against what the computation is protected.
-    #[arg(long, value_enum, default_value = "semi-honest", requires = "private")]
+    #[arg(long, value_enum, default_value = "malicious", requires = "private")]
     security: Security,
     /// The consortium file.
     #[arg(long, value_name = "FILE", env = "TERCET_CONSORTIUM", default_value = "consortium.toml")]

@@ -41,7 +41,7 @@ fn refusal(text: &str) -> String {
 #[test]
 fn defaults_are_the_careful_ones_and_the_file_is_reversible() {
     let job = job(JOB);
-    assert_eq!(job.security(), Security::SemiHonest);
+    assert_eq!(job.security(), Security::Malicious);
     assert_eq!(job.check_inputs(), CheckInputs::Labels);
     assert_eq!(job.reveal, model_only());
     assert_eq!(self::job(&job.to_toml()), job);

@@ -101,7 +101,7 @@ fn trained(outcome: Outcome, consortium: &Consortium) -> Value {
         progress.iter().all(|line| (&line["epochs"], &line["batches"]) == (&json!(8), &json!(8)))
     );
 
-    assert_eq!((&summary["iterations"], &summary["security"]), (&json!(64), &json!("semi-honest")));
+    assert_eq!((&summary["iterations"], &summary["security"]), (&json!(64), &json!("malicious")));
     assert_eq!((&summary["job"], &summary["receiver"]), (&json!("fruit"), &json!("analyst")));
     let pids = [0, 1, 2].map(|party| consortium.node(party).id());
     assert_eq!(summary["pids"], json!(pids), "the nodes themselves computed");
