@@ -52,6 +52,24 @@ fn table(rows: usize) -> String {
 }
 
 #[test]
+fn both_modes_train_the_same_model_but_for_rounding() {
+    let dir = playground();
+    fs::write(dir.path().join("data.csv"), table(120)).unwrap();
+    let reports = ["semi-honest", "malicious"].map(|mode| {
+        let args = "demo --data data.csv --hidden 8 --epochs 3 --batch 16 --holders 2 --seed 5";
+        let mut command = tercet(dir.path());
+        command.args(args.split(' ')).args(["--label", "kind, really", "--security", mode]);
+        let report = succeeded(command.output().unwrap());
+        assert_eq!(report["security"], mode);
+        report
+    });
+    let both = |name: &str| reports.each_ref().map(|report| report[name].as_f64().unwrap());
+    let (losses, accuracies) = (both("log_loss"), both("accuracy"));
+    assert!((losses[0] - losses[1]).abs() < 1e-3, "{losses:?}");
+    assert!((accuracies[0] - accuracies[1]).abs() < 1.5 / 24.0, "{accuracies:?}");
+}
+
+#[test]
 fn the_demo_walks_the_whole_path_and_its_model_can_be_used() {
     let dir = playground();
     fs::write(dir.path().join("data.csv"), table(120)).unwrap();
