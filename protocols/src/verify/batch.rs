@@ -10,6 +10,7 @@ use super::shared::Shared;
 use super::table::Table;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
+use mpc_core::party::PartyId;
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::{Components, Product, Security, Support};
@@ -44,7 +45,7 @@ pub async fn bits<S: Security>(
     let values = known.complete::<Bits>(table.variables(), &computed);
     let at = coins.toss().await.next::<Bits>(table.variables());
     let mut claim = Claim::zero::<Bits>(table.elements::<Bits>());
-    table.add_claim::<Bits>(ctx.party(), &mut claim, 0, &challenges, values, (&at, 1));
+    table.add_claim::<Bits>(&mut claim, 0, &challenges, values, (&at, 1));
     compress::<Bits, S>(ctx, coins, claim).await
 }
 
@@ -86,7 +87,8 @@ pub async fn words<const D: usize, S: Security>(
     let mut challenges = coins.toss().await;
     let single = Table::consecutive::<Words64<D>>(ctx.party(), single);
     let of_single = challenges.next::<Words64<D>>(single.columns());
-    let dots = DotTable::new::<D>(dots, &widths, &mut |count| challenges.next::<Words64<D>>(count));
+    let mut next = |count| challenges.next::<Words64<D>>(count);
+    let dots = DotTable::new::<D>(ctx.party(), dots, &widths, &mut next);
     let matrices: Vec<Claim> =
         matrices.iter().map(|matrix| matrix.claim::<D>(ctx.party(), &mut challenges)).collect();
     // Step 2: what is missing on the grids of the two tables, in one message.
@@ -108,24 +110,10 @@ pub async fn words<const D: usize, S: Security>(
     let in_matrices: usize = matrices.iter().map(|claim| claim.x.len() / D).sum();
     let mut claim = Claim::zero::<Words64<D>>(in_tables + in_matrices);
     let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
-    single.add_claim::<Words64<D>>(
-        ctx.party(),
-        &mut claim,
-        0,
-        &of_single,
-        values,
-        (&at, factors[0]),
-    );
+    single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, factors[0]));
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
     let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
-    dots.table.add_claim::<Words64<D>>(
-        ctx.party(),
-        &mut claim,
-        start,
-        &dots.challenges,
-        values,
-        point,
-    );
+    dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
     let mut start = in_tables * D;
     for (matrix, factor) in matrices.iter().zip(of_matrices) {
         claim.add::<Words64<D>>(start, matrix, factor);
@@ -144,13 +132,14 @@ struct DotTable<'a> {
 
 impl<'a> DotTable<'a> {
     fn new<const D: usize>(
+        party: PartyId,
         factors: Vec<Factors<'a>>,
         widths: &[usize],
         next: &mut impl FnMut(usize) -> Vec<u64>,
     ) -> DotTable<'a> {
         let mut sum = Shared::zeroed(vector_words::<Words64<D>>(1));
         let products: Vec<[&[u64]; 2]> = factors.iter().map(|f| f.z).collect();
-        let (table, places) = Table::aligned::<Words64<D>>(factors, widths);
+        let (table, places) = Table::aligned::<Words64<D>>(party, factors, widths);
         let mut challenges = vec![0; table.columns()];
         for ((z, width), place) in products.iter().zip(widths).zip(places) {
             let of_columns = next(*width);

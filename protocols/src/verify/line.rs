@@ -51,15 +51,13 @@ pub fn share_vector<A: Algebra>(party: PartyId, x: &Shared) -> Words {
 /// factor of its component.
 pub fn weigh_components<A: Algebra>(party: PartyId, list: &[u64]) -> [Words; 2] {
     let zero = Words::zeroed(A::WIDTH);
-    let elements = || list.chunks_exact(A::WIDTH);
+    let weigh = |share: &dyn Fn(&[u64]) -> Words| -> Words {
+        list.chunks_exact(A::WIDTH).flat_map(|weight| share(weight).to_vec()).collect()
+    };
     [
-        elements().map(|weight| share::<A>(party, weight, &zero)).flat_map(to_vec).collect(),
-        elements().map(|weight| share::<A>(party, &zero, weight)).flat_map(to_vec).collect(),
+        weigh(&|weight| share::<A>(party, weight, &zero)),
+        weigh(&|weight| share::<A>(party, &zero, weight)),
     ]
-}
-
-fn to_vec(words: Words) -> Vec<u64> {
-    words.to_vec()
 }
 
 /// From the product of two shares to this party's part of `X (X - 1) x y`.

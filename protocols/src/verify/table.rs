@@ -24,6 +24,7 @@ use std::ops::Range;
 /// columns of the first row, the same columns of the second row, and so on, then the next eight
 /// columns.
 pub struct Table<'a> {
+    party: PartyId,
     factors: Vec<Factors<'a>>,
     layout: Layout,
 }
@@ -35,17 +36,18 @@ impl<'a> Table<'a> {
     /// Single products, as `party` sees them.
     pub fn consecutive<A: Algebra>(party: PartyId, mut factors: Vec<Factors<'a>>) -> Table<'a> {
         let layout = Layout::consecutive::<A>(party, &mut factors);
-        Table { factors, layout }
+        Table { party, factors, layout }
     }
 
     /// Matrices of `widths[i]` columns, such that a column of the table belongs to one column
     /// of a matrix. Also tells in which columns each matrix lies.
     pub fn aligned<A: Algebra>(
+        party: PartyId,
         factors: Vec<Factors<'a>>,
         widths: &[usize],
     ) -> (Table<'a>, Vec<Range<usize>>) {
         let (layout, ranges) = Layout::aligned::<A>(&factors, widths);
-        (Table { factors, layout }, ranges)
+        (Table { party, factors, layout }, ranges)
     }
 
     /// Base words in a row, a multiple of eight.
@@ -247,11 +249,10 @@ impl<'a> Table<'a> {
         self.layout.places.last().map_or(0, |last| last.octet + 1) * OCTET * A::LANES
     }
 
-    /// Adds the claim at the point `at`, times `factor`, to one of `party` that has room for it
+    /// Adds the claim at the point `at`, times `factor`, to one that has room for it
     /// from element `start` on.
     pub fn add_claim<A: Algebra>(
         &self,
-        party: PartyId,
         claim: &mut Claim,
         start: usize,
         challenges: &[u64],
@@ -262,7 +263,7 @@ impl<'a> Table<'a> {
         z.update(|z| A::scale(z, factor));
         claim.z.combine(&z, A::add);
         let weights = [factor, 1]
-            .map(|factor| line::weigh_components::<A>(party, &grid::weights::<A>(at, factor)));
+            .map(|factor| line::weigh_components::<A>(self.party, &grid::weights::<A>(at, factor)));
         let octet = OCTET * A::LANES;
         let mut copies = [(); 2].map(|()| Words::zeroed(self.block()));
         let mut more = Words::zeroed(BLOCK * octet * A::WIDTH);
