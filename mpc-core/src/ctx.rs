@@ -2,8 +2,8 @@
 //! neighbours: randomness, network, recorder.
 
 use crate::error::{Error, Result};
-use crate::net::Traffic;
 use crate::net::clock::thread_time;
+use crate::net::{Payload, Traffic};
 use crate::party::PartyId;
 use crate::prss::{Draw, Prss};
 use crate::security::{Product, Recorder, Security};
@@ -42,9 +42,9 @@ pub(crate) struct SessionState<S: Security> {
 #[derive(Default)]
 pub struct Message {
     /// Payload for the previous party.
-    pub to_prev: Vec<u8>,
+    pub to_prev: Payload,
     /// Payload for the next party.
-    pub to_next: Vec<u8>,
+    pub to_next: Payload,
     /// Exact number of bytes expected from the previous party.
     pub expect_prev: usize,
     /// Exact number of bytes expected from the next party.
@@ -55,9 +55,9 @@ pub struct Message {
 #[derive(Default)]
 pub struct Received {
     /// Payload from the previous party.
-    pub from_prev: Vec<u8>,
+    pub from_prev: Payload,
     /// Payload from the next party.
-    pub from_next: Vec<u8>,
+    pub from_next: Payload,
 }
 
 /// A message that waits for the round to be complete, and the place of its answer.

@@ -7,9 +7,9 @@
 //! their rounds. The order of branches is fixed by the program, so all honest
 //! parties build the same frames.
 
-use crate::ctx::{Ctx, Posted, Received, SessionState};
+use crate::ctx::{Ctx, Message, Posted, Received, SessionState};
 use crate::error::{Error, Result};
-use crate::net::{Round, RoundTag, Traffic, Transport};
+use crate::net::{Payload, Round, RoundTag, Traffic, Transport};
 use crate::party::PartyId;
 use crate::prss::Prss;
 use crate::security::{Recorder, Security};
@@ -154,24 +154,19 @@ impl Rounds<'_> {
             return Err(Error::Cancelled { step: name.to_string() });
         }
         let tag = RoundTag { step: combined_tag(&posted), round: self.count, name: &name };
+        let expected = |bytes: fn(&Message) -> usize| {
+            Payload::written(posted.iter().map(|post| bytes(&post.message)).sum(), |_| {})
+        };
         let mut received = Received {
-            from_prev: vec![0; posted.iter().map(|p| p.message.expect_prev).sum()],
-            from_next: vec![0; posted.iter().map(|p| p.message.expect_next).sum()],
+            from_prev: expected(|message| message.expect_prev),
+            from_next: expected(|message| message.expect_next),
         };
         let (joined_prev, joined_next);
         let (to_prev, to_next): (&[u8], &[u8]) = match posted.as_slice() {
             [only] => (&only.message.to_prev, &only.message.to_next),
             several => {
-                joined_prev = several
-                    .iter()
-                    .map(|p| p.message.to_prev.as_slice())
-                    .collect::<Vec<_>>()
-                    .concat();
-                joined_next = several
-                    .iter()
-                    .map(|p| p.message.to_next.as_slice())
-                    .collect::<Vec<_>>()
-                    .concat();
+                joined_prev = Payload::joined(several.iter().map(|p| &p.message.to_prev[..]));
+                joined_next = Payload::joined(several.iter().map(|p| &p.message.to_next[..]));
                 (&joined_prev, &joined_next)
             }
         };
@@ -190,13 +185,12 @@ impl Rounds<'_> {
         if let [only] = posted.as_slice() {
             only.hand_out(received);
         } else {
-            let (mut prev, mut next) =
-                (received.from_prev.as_slice(), received.from_next.as_slice());
+            let (mut prev, mut next) = (&received.from_prev[..], &received.from_next[..]);
             for post in &posted {
                 let take = |rest: &mut &[u8], len: usize| {
                     let (mine, others) = rest.split_at(len);
                     *rest = others;
-                    mine.to_vec()
+                    Payload::from(mine)
                 };
                 let from_prev = take(&mut prev, post.message.expect_prev);
                 let from_next = take(&mut next, post.message.expect_next);

@@ -75,8 +75,7 @@ pub async fn lookup<S: Security>(
         words.iter_mut().for_each(|w| *w <<= granularity);
         words
     };
-    let upper =
-        |words: &[u64]| -> Vec<u8> { pack_words(&Words::map(words, |w| w >> granularity), width) };
+    let upper = |words: &[u64]| pack_words(&Words::map(words, |w| w >> granularity), width);
     let words = |peer: PartyId, bytes: &[u8], len: usize| -> Result<Words> {
         let mut words = unpack_words(ctx, peer, bytes, len, width)?;
         words.iter_mut().for_each(|w| *w <<= granularity);

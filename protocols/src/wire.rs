@@ -2,16 +2,16 @@
 
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::{Error, Misbehaviour, Result};
+use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
 use mpc_core::ring::pack;
 use mpc_core::security::Security;
 use mpc_core::share::Words;
 
 /// The `width` low bits of each word.
-pub(crate) fn pack_words(words: &[u64], width: u32) -> Vec<u8> {
-    let mut bytes = vec![0; pack::packed_len(words.len(), width as usize)];
-    pack::pack(words, width as usize, &mut bytes);
-    bytes
+pub(crate) fn pack_words(words: &[u64], width: u32) -> Payload {
+    let (len, width) = (words.len(), width as usize);
+    Payload::written(pack::packed_len(len, width), |bytes| pack::pack(words, width, bytes))
 }
 
 /// The words that `peer` packed with [`pack_words`].
@@ -42,13 +42,13 @@ pub(crate) fn packed_planes_len(planes: usize, lanes: usize) -> usize {
 }
 
 /// Whole planes of `lanes` bits as bytes.
-pub(crate) fn pack_planes(planes: &[u64], lanes: usize) -> Vec<u8> {
+pub(crate) fn pack_planes(planes: &[u64], lanes: usize) -> Payload {
     let (words, bytes) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
-    let mut out = vec![0; planes.len() / words * bytes];
-    for (plane, out) in planes.chunks_exact(words).zip(out.chunks_exact_mut(bytes)) {
-        pack::plane_to_bytes(plane, lanes, out);
-    }
-    out
+    Payload::written(planes.len() / words * bytes, |out| {
+        for (plane, out) in planes.chunks_exact(words).zip(out.chunks_exact_mut(bytes)) {
+            pack::plane_to_bytes(plane, lanes, out);
+        }
+    })
 }
 
 /// The planes that `peer` packed with [`pack_planes`].
@@ -59,12 +59,13 @@ pub(crate) fn unpack_planes<S: Security>(
     planes: usize,
     lanes: usize,
 ) -> Result<Words> {
-    let mut words = Words::zeroed(planes * lanes.div_ceil(64));
     let (stride, len) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
-    for (bytes, plane) in bytes.chunks_exact(len).zip(words.chunks_exact_mut(stride)) {
-        pack::plane_from_bytes(bytes, lanes, plane).map_err(|_| malformed(ctx, peer))?;
-    }
-    Ok(words)
+    Words::written(planes * lanes.div_ceil(64), |words| {
+        for (bytes, plane) in bytes.chunks_exact(len).zip(words.chunks_exact_mut(stride)) {
+            pack::plane_from_bytes(bytes, lanes, plane).map_err(|_| malformed(ctx, peer))?;
+        }
+        Ok(())
+    })
 }
 
 /// Sends whole planes of `lanes` bits to the previous party and takes as many from the
@@ -79,7 +80,7 @@ pub(crate) async fn pass_planes<S: Security>(
     unpack_planes(ctx, ctx.party().next(), &bytes, count, lanes)
 }
 
-async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Vec<u8>) -> Vec<u8> {
+async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Payload) -> Payload {
     let expect_next = to_prev.len();
     ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await.from_next
 }

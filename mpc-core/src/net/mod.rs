@@ -9,6 +9,7 @@ mod frame;
 mod framing;
 mod keys;
 mod local;
+mod payload;
 mod shaped;
 pub mod tls;
 mod traffic;
@@ -16,6 +17,7 @@ mod traffic;
 pub use frame::{FRAME_HEADER_BYTES, FrameHeader, MAX_PAYLOAD_BYTES, SessionId};
 pub use keys::{KEY_AGREEMENT_ROUNDS, Key, PairKeys, agree_keys};
 pub use local::{LocalTransport, TamperedMessage, local_network};
+pub use payload::Payload;
 pub use shaped::{LinkSpec, PRESETS as LINK_PRESETS, ParseLinkError, Shaped};
 pub use traffic::Traffic;
 

@@ -163,8 +163,10 @@ fn low_bits(k: usize) -> u64 {
 pub fn plane_to_bytes(plane: &[u64], n: usize, out: &mut [u8]) {
     assert_eq!(plane.len(), n.div_ceil(64), "the plane has another length");
     assert_eq!(out.len(), n.div_ceil(8), "the packed plane has another length");
-    for (word, bytes) in plane.iter().zip(out.chunks_mut(8)) {
-        bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
+    let (whole, rest) = out.as_chunks_mut();
+    whole.iter_mut().zip(plane).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+    if let Some(last) = plane.last() {
+        rest.copy_from_slice(&last.to_le_bytes()[..rest.len()]);
     }
     if !n.is_multiple_of(8) {
         out[n / 8] &= (1 << (n % 8)) - 1;
@@ -181,10 +183,12 @@ pub fn plane_to_bytes(plane: &[u64], n: usize, out: &mut [u8]) {
 pub fn plane_from_bytes(bytes: &[u8], n: usize, plane: &mut [u64]) -> Result<(), UnpackError> {
     assert_eq!(plane.len(), n.div_ceil(64), "the plane has another length");
     check_length_and_padding(bytes, n, 1)?;
-    for (word, bytes) in plane.iter_mut().zip(bytes.chunks(8)) {
+    let (whole, rest) = bytes.as_chunks();
+    plane.iter_mut().zip(whole).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
+    if let (Some(last), false) = (plane.last_mut(), rest.is_empty()) {
         let mut full = [0; 8];
-        full[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_le_bytes(full);
+        full[..rest.len()].copy_from_slice(rest);
+        *last = u64::from_le_bytes(full);
     }
     Ok(())
 }

@@ -14,8 +14,11 @@ use std::marker::PhantomData;
 const SHORTEST: u32 = 9;
 /// The same of the longest: 32 MiB.
 const LONGEST: u32 = 22;
-/// Words that a thread keeps at most: 80 MiB. What was not used for longest goes first.
-const CAPACITY: usize = 10 << 20;
+/// Words that a thread keeps at most: 384 MiB. What was not used for longest goes first.
+const CAPACITY: usize = 48 << 20;
+/// A buffer goes when so many others have been put back since: its time is over, like that of
+/// what prepared a training once the batches begin.
+const PATIENCE: u64 = 1 << 15;
 
 /// A buffer and how many of its words may differ from zero.
 #[derive(Default)]
@@ -65,12 +68,14 @@ impl Pool {
         buffer.kept_at = self.clock;
         self.words += buffer.words.len();
         self.buffers[(size - SHORTEST) as usize].push_back(buffer);
-        while self.words > CAPACITY {
-            let oldest = |buffers: &&mut VecDeque<Buffer>| buffers.front().map(|b| b.kept_at);
-            let kept = self.buffers.iter_mut().filter(|buffers| !buffers.is_empty());
-            let Some(mut gone) = kept.min_by_key(oldest).and_then(VecDeque::pop_front) else {
+        loop {
+            let age = |buffers: &VecDeque<Buffer>| buffers.front().map(|b| self.clock - b.kept_at);
+            let kept = self.buffers.iter_mut().filter_map(|buffers| Some((age(buffers)?, buffers)));
+            let Some((age, buffers)) = kept.max_by_key(|(age, _)| *age) else { return };
+            if self.words <= CAPACITY && age < PATIENCE {
                 return;
-            };
+            }
+            let Some(mut gone) = buffers.pop_front() else { return };
             self.words -= gone.words.len();
             gone.wipe();
         }

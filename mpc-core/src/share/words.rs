@@ -53,7 +53,7 @@ impl Words {
     }
 
     /// `len` words of any content, all of which are to be overwritten.
-    fn stale(len: usize) -> Words {
+    pub(crate) fn stale(len: usize) -> Words {
         Words { buffer: pool::take(len, false), len }
     }
 }

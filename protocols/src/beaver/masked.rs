@@ -5,6 +5,7 @@ use crate::verify::views::{abort, mismatch_of_peers, third_of};
 use crate::wire::{pack_planes, pack_words, packed_planes_len, unpack_planes, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
+use mpc_core::net::Payload;
 use mpc_core::ring::Ring;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Bin};
@@ -73,9 +74,9 @@ pub(super) async fn open_bits<S: Security>(
 /// The bytes of the component that this party lacks.
 async fn third<S: Security>(
     ctx: &Ctx<S>,
-    first: impl FnOnce() -> Vec<u8>,
-    second: Vec<u8>,
-) -> Result<Vec<u8>> {
+    first: impl FnOnce() -> Payload,
+    second: Payload,
+) -> Result<Payload> {
     if S::VERIFIED {
         let third = third_of(ctx, &first(), second).await;
         return third.ok_or_else(|| abort(ctx, mismatch_of_peers(ctx.party())));

@@ -45,7 +45,7 @@ impl<S: Security> Coins<S> {
         let bytes = |words: [u64; SEED_WORDS]| words.map(u64::to_le_bytes).concat();
         let (first, second) = (bytes(first), bytes(second));
         let message =
-            Message { to_next: first.clone(), expect_prev: first.len(), ..Message::default() };
+            Message { to_next: first[..].into(), expect_prev: first.len(), ..Message::default() };
         let third = ctx.exchange(message).await.from_prev;
         let seed: [u8; 8 * SEED_WORDS] = std::array::from_fn(|i| first[i] ^ second[i] ^ third[i]);
         self.transcript.update(seed);

@@ -3,6 +3,7 @@
 use crate::wire::{pack_words, unpack_words};
 use mpc_core::ctx::{Ctx, Message, Received};
 use mpc_core::error::{Error, FailedCheck, Misbehaviour, Result};
+use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
 use mpc_core::security::Security;
 use mpc_core::share::Words;
@@ -16,8 +17,8 @@ pub(crate) fn abort<S: Security>(ctx: &Ctx<S>, kind: FailedCheck) -> Error {
 /// Sends one message to both peers and takes one of the same length from each.
 async fn exchange_with_both<S: Security>(ctx: &Ctx<S>, message: &[u8]) -> Received {
     ctx.exchange(Message {
-        to_prev: message.to_vec(),
-        to_next: message.to_vec(),
+        to_prev: message.into(),
+        to_next: message.into(),
         expect_prev: message.len(),
         expect_next: message.len(),
     })
@@ -35,7 +36,7 @@ async fn exchange_with_both<S: Security>(ctx: &Ctx<S>, message: &[u8]) -> Receiv
 pub async fn agree<S: Security>(ctx: &Ctx<S>, digest: &[u8; 32]) -> Result<()> {
     let (me, theirs) = (ctx.party(), exchange_with_both(ctx, digest).await);
     for (peer, theirs) in [(me.prev(), theirs.from_prev), (me.next(), theirs.from_next)] {
-        if theirs != digest {
+        if theirs[..] != digest[..] {
             return Err(abort(ctx, FailedCheck::ViewMismatch { between: [me, peer] }));
         }
     }
@@ -68,7 +69,7 @@ pub async fn confirm<S: Security>(ctx: &Ctx<S>, verdict: Option<FailedCheck>) ->
         return Err(abort(ctx, kind));
     }
     for (peer, said) in [(party.prev(), theirs.from_prev), (party.next(), theirs.from_next)] {
-        match verdicts(peer).into_iter().find(|(byte, _)| said == [*byte]) {
+        match verdicts(peer).into_iter().find(|(byte, _)| said[..] == [*byte]) {
             Some((_, None)) => {}
             Some((_, Some(kind))) => return Err(abort(ctx, kind)),
             None => return Err(unknown_verdict(ctx, peer)),
@@ -115,7 +116,7 @@ pub async fn third_component<S: Security>(
     width: u32,
 ) -> Result<Option<Words>> {
     let third = third_of(ctx, &pack_words(first, width), pack_words(second, width)).await;
-    let unpack = |bytes: Vec<u8>| unpack_words(ctx, ctx.party().next(), &bytes, first.len(), width);
+    let unpack = |bytes: Payload| unpack_words(ctx, ctx.party().next(), &bytes, first.len(), width);
     third.map(unpack).transpose()
 }
 
@@ -123,14 +124,14 @@ pub async fn third_component<S: Security>(
 pub(crate) async fn third_of<S: Security>(
     ctx: &Ctx<S>,
     first: &[u8],
-    second: Vec<u8>,
-) -> Option<Vec<u8>> {
+    second: Payload,
+) -> Option<Payload> {
     let expect_next = second.len();
     // P_{i+1} lacks x_i.
-    let to_next = Sha256::digest(first).to_vec();
+    let to_next = Payload::from(&Sha256::digest(first)[..]);
     let expect_prev = to_next.len();
     let message = Message { to_prev: second, to_next, expect_prev, expect_next };
     let received = ctx.exchange(message).await;
-    let same = Sha256::digest(&received.from_next)[..] == received.from_prev[..];
+    let same = Sha256::digest(&received.from_next[..])[..] == received.from_prev[..];
     same.then_some(received.from_next)
 }

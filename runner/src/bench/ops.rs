@@ -5,6 +5,7 @@ use super::measure::Bench;
 use super::plan::{MATMUL_COLUMNS, MATMUL_DEPTH, Op, Protocol, SOFTMAX_CLASSES};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
+use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
@@ -132,7 +133,8 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
     /// Rounds in which every party sends so many bytes to both others.
     pub(super) async fn link(&mut self, bytes: usize) -> Result<()> {
         self.run(async |ctx| {
-            let [to_prev, to_next] = [vec![0; bytes], vec![0; bytes]];
+            let [to_prev, to_next] =
+                [(); 2].map(|()| Payload::written(bytes, |zeros| zeros.fill(0)));
             let message = Message { to_prev, to_next, expect_prev: bytes, expect_next: bytes };
             ctx.exchange(message).await;
             Ok(())

@@ -12,6 +12,7 @@ use crate::job::{CheckInputs, Multiplication};
 use crate::memory::{peak_rss_bytes, rss_bytes};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
+use mpc_core::net::Payload;
 use mpc_core::security::Security;
 use mpc_core::share::Fixed;
 use nn::blueprint::{Blueprint, DataShape};
@@ -157,7 +158,7 @@ impl Rehearsal {
 
 /// A round in which each party sends so many bytes to each other one.
 async fn exchange<S: Security>(ctx: &Ctx<S>, bytes: usize) {
-    let [to_prev, to_next] = [vec![0; bytes], vec![0; bytes]];
+    let [to_prev, to_next] = [(); 2].map(|()| Payload::written(bytes, |zeros| zeros.fill(0)));
     ctx.exchange(Message { to_prev, to_next, expect_prev: bytes, expect_next: bytes }).await;
 }
 

@@ -1,0 +1,75 @@
+//! The bytes of a message, in buffers that are used again.
+
+use crate::share::Words;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// Bytes that travel, or have. Large ones lie in the buffers that the thread keeps for
+/// [`Words`], so rounds do not go to the system for memory.
+#[derive(Default)]
+pub struct Payload {
+    words: Words,
+    len: usize,
+}
+
+impl Payload {
+    /// `len` bytes that `write` overwrites, all of them: what it is given may hold anything.
+    pub fn written(len: usize, write: impl FnOnce(&mut [u8])) -> Payload {
+        let mut payload = Payload { words: Words::stale(len.div_ceil(8)), len };
+        write(&mut payload);
+        payload
+    }
+
+    /// Pieces one after the other.
+    pub fn joined<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Payload {
+        let len = pieces.clone().map(<[u8]>::len).sum();
+        Payload::written(len, |mut rest| {
+            for piece in pieces {
+                rest.split_off_mut(..piece.len())
+                    .expect("room for all pieces")
+                    .copy_from_slice(piece);
+            }
+        })
+    }
+}
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Payload {
+        Payload::written(bytes.len(), |payload| payload.copy_from_slice(bytes))
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len]
+    }
+}
+
+impl DerefMut for Payload {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_joined_whatever_the_buffer_held() {
+        for len in [0usize, 1, 7, 8, 9, 100_001] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            drop(Payload::written(len, |stale| stale.fill(0xff)));
+            assert_eq!(Payload::from(&bytes[..])[..], bytes);
+            let (left, right) = bytes.split_at(len / 3);
+            assert_eq!(Payload::joined([left, &[], right].into_iter())[..], bytes);
+        }
+    }
+}
