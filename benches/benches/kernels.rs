@@ -11,7 +11,7 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
 };
 use mpc_core::ring::bits::{from_planes_into, plane_words, to_planes_into};
-use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
+use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
 use mpc_core::ring::gemm::{Backend, MatRef, gemm_acc_with, gemm_replicated_acc_with};
 use mpc_core::ring::pack::{pack, packed_len, unpack};
 use mpc_core::ring::prg::Prg;
@@ -223,9 +223,9 @@ fn elementwise(c: &mut Clock) {
     group.throughput(Throughput::Elements(LAYER as u64));
     let [x0, x1, y0, y1, mut out] = [1, 2, 3, 4, 5].map(|seed| random(seed, LAYER));
     group.bench_function("product", |bench| {
-        bench.iter(|| replicated_mul_acc(&mut out, &x0, &x1, &y0, &y1));
+        bench.iter(|| replicated_mul(&mut out, &x0, &x1, &y0, &y1));
     });
     group.bench_function("and", |bench| {
-        bench.iter(|| replicated_and_acc(&mut out, &x0, &x1, &y0, &y1));
+        bench.iter(|| replicated_and(&mut out, &x0, &x1, &y0, &y1));
     });
 }

@@ -124,6 +124,12 @@ impl<S: Security> Ctx<S> {
         self.recorder().waiting()
     }
 
+    /// Whether a verification could begin here: none is under way, and products do not take
+    /// triples, of which each has its place.
+    pub fn may_verify(&self) -> bool {
+        !self.recorder().is_verifying() && self.session.triples.borrow().is_none()
+    }
+
     pub(crate) fn recorder(&self) -> RefMut<'_, S::Recorder> {
         self.session.recorder.borrow_mut()
     }

@@ -58,6 +58,9 @@ pub trait Recorder: Default {
     /// public.
     fn waiting(&self) -> usize;
 
+    /// Whether products that were handed out are still being verified.
+    fn is_verifying(&self) -> bool;
+
     /// What a party does to its part of a product before it is masked, given which bits
     /// count in all words: nothing, but for a corrupt party in a test.
     #[inline]
@@ -81,6 +84,10 @@ impl Recorder for () {
     fn waiting(&self) -> usize {
         0
     }
+
+    fn is_verifying(&self) -> bool {
+        false
+    }
 }
 
 /// The products that are still to be verified.
@@ -100,6 +107,10 @@ impl Recorder for Unverified {
 
     fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    fn is_verifying(&self) -> bool {
+        self.under_way
     }
 
     fn begin_verification(&mut self) -> Option<Vec<Product>> {

@@ -161,6 +161,7 @@ impl<T: Clone> Network<T> {
             }
             passed.push((layer.after_forward(&saved), saved));
             value = output;
+            step.relieve().await?;
         }
         let backward = Backward { scale: plan.errors, step, notes: notes.as_ref() };
         let stage = engine.step("loss");
@@ -210,6 +211,7 @@ impl<T: Clone> Backward<'_, T> {
             let Some((layer, saved)) = passed.pop() else { return Ok(Vec::new()) };
             let index = passed.len();
             let stage = engine.step(&format!("backward-{index}"));
+            stage.relieve().await?;
             let error = layer.receive_error(&stage.step("receive"), error, self.scale).await?;
             let gradient = stage.step("gradient");
             let (gradient, mut layers) =

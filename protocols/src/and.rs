@@ -7,7 +7,7 @@ use crate::beaver::{and_beaver, wrong_kind};
 use crate::reshare::reshare_bits;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
-use mpc_core::ring::elementwise::replicated_and_acc;
+use mpc_core::ring::elementwise::replicated_and;
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{AdditiveBits, Bin, Words};
 use mpc_core::triples::{ProductShape, Supply};
@@ -30,8 +30,9 @@ pub async fn and<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {
         Some(Supply::Dry) => return Ok(Bin::zeros(x.lanes(), x.planes())),
         Some(Supply::Words(_)) => return Err(wrong_kind(ctx)),
     }
-    let mut local = Words::zeroed(x.first().len());
-    replicated_and_acc(&mut local, x.first(), x.second(), y.first(), y.second());
+    let local = Words::overwritten(x.first().len(), |z| {
+        replicated_and(z, x.first(), x.second(), y.first(), y.second());
+    });
     let z = reshare_bits(ctx, AdditiveBits::new(x.lanes(), x.planes(), local)).await?;
     ctx.record(|| Product::And {
         supports: [Support::ALL; 2],

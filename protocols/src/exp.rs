@@ -135,10 +135,10 @@ async fn fraction_factor<S: Security>(ctx: &Ctx<S>, r: &Fixed) -> Result<Fixed> 
     let q = rescale(&ctx.step("rescale"), &Fixed::new(square, 2 * f), f).await?;
     let inner = r
         .mul_public(c3, COEFFICIENT_SCALE)
-        .add(&q.mul_public(c4, COEFFICIENT_SCALE))?
+        .plus(&q.mul_public(c4, COEFFICIENT_SCALE))?
         .add_public(ctx.party(), c2);
     let upper = mul(&ctx.step("polynomial"), &q.share, &inner.share).await?;
     let scale = q.scale + inner.scale;
     let linear = r.mul_public(c1, scale - f).add_public(ctx.party(), c0);
-    Fixed::new(upper, scale).add(&linear)
+    Fixed::new(upper, scale).plus(&linear)
 }

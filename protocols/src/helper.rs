@@ -19,6 +19,7 @@ use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::ring::pack::packed_len;
+use mpc_core::ring::prg::Prg;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Words};
 
@@ -49,8 +50,8 @@ fn choose(bit: u64, if_zero: u64, if_one: u64) -> u64 {
 
 /// A sharing of `table(x_h, x_{h+1})[bit(x_{h+2})]` for every element of `x`.
 ///
-/// `table` gives the helper's two entries, multiples of `2^granularity`; `bit` gives the
-/// others' choice, 0 or 1.
+/// Entries and result are multiples of `2^granularity`. `table` gives the helper's two entries in
+/// that unit; `bit` gives the others' choice, 0 or 1.
 ///
 /// # Cost
 /// One round; per element the helper sends four entries of `64 - granularity` bits and the
@@ -69,73 +70,76 @@ pub async fn lookup<S: Security>(
 ) -> Result<Arith<Z64>> {
     let (helper, len, width) = (ctx.turn(), x.len(), 64 - granularity);
     let mut draw = ctx.draw();
-    let fill = |stream: &mut mpc_core::ring::prg::Prg, len: usize| {
-        let mut words = Words::zeroed(len);
-        stream.fill_words(&mut words);
-        words.iter_mut().for_each(|w| *w <<= granularity);
+    // All is in units of 2^granularity, of which the lowest `width` bits count, until the end.
+    let drawn = |stream: &mut Prg, len| Words::overwritten(len, |words| stream.fill_words(words));
+    let lifted = |mut words: Words| {
+        words.iter_mut().for_each(|word| *word <<= granularity);
         words
-    };
-    let upper = |words: &[u64]| pack_words(&Words::map(words, |w| w >> granularity), width);
-    let words = |peer: PartyId, bytes: &[u8], len: usize| -> Result<Words> {
-        let mut words = unpack_words(ctx, peer, bytes, len, width)?;
-        words.iter_mut().for_each(|w| *w <<= granularity);
-        Ok(words)
     };
     let (one, two) = (packed_len(len, width as usize), packed_len(2 * len, width as usize));
     // Every stream first gives a component of the result, then the masks of both entries.
     let (first, second) = match Role::of(ctx.party(), helper) {
         Role::Helper => {
-            let (first, second) = (fill(&mut draw.with_prev, len), fill(&mut draw.with_next, len));
-            let masked = |masks: Words| -> Words {
-                let mut entries = masks;
-                for at in 0..len {
-                    let known = first[at].wrapping_add(second[at]);
-                    for (j, entry) in table(x.first()[at], x.second()[at]).into_iter().enumerate() {
-                        let e = &mut entries[j * len + at];
-                        *e = e.wrapping_add(entry).wrapping_sub(known);
-                    }
+            let (first, second) =
+                (drawn(&mut draw.with_prev, len), drawn(&mut draw.with_next, len));
+            let entries = Words::overwritten(2 * len, |entries| {
+                let (zeros, ones) = entries.split_at_mut(len);
+                let known = x.first().iter().zip(x.second());
+                let own = first.iter().zip(&*second).map(|(a, b)| a.wrapping_add(*b));
+                for (((zero, one), (a, b)), own) in zeros.iter_mut().zip(ones).zip(known).zip(own) {
+                    [*zero, *one] = table(*a, *b).map(|entry| entry.wrapping_sub(own));
                 }
-                entries
+            });
+            let masked = |stream: &mut Prg, mut entries: Words| {
+                stream.add_words(&mut entries);
+                pack_words(&entries, width)
             };
-            let to_next = upper(&masked(fill(&mut draw.with_prev, 2 * len)));
-            let to_prev = upper(&masked(fill(&mut draw.with_next, 2 * len)));
+            let to_next = masked(&mut draw.with_prev, entries.clone());
+            let to_prev = masked(&mut draw.with_next, entries);
             ctx.exchange(Message { to_prev, to_next, ..Message::default() }).await;
             (first, second)
         }
         Role::Next => {
-            let first = fill(&mut draw.with_prev, len);
-            let masks = fill(&mut draw.with_prev, 2 * len);
+            let first = drawn(&mut draw.with_prev, len);
+            let masks = drawn(&mut draw.with_prev, 2 * len);
             let bits = Words::map(x.second(), &bit);
-            let to_next = upper(&chosen(&bits, &masks));
+            let to_next = pack_words(&chosen(&bits, &masks), width);
             let expected =
                 Message { to_next, expect_prev: two, expect_next: one, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = words(helper, &received.from_prev, 2 * len)?;
-            let mask = words(helper.prev(), &received.from_next, len)?;
+            let entries = unpack_words(ctx, helper, &received.from_prev, 2 * len, width)?;
+            let mask = unpack_words(ctx, helper.prev(), &received.from_next, len, width)?;
             (first, unmasked(&bits, &entries, &mask))
         }
         Role::Prev => {
-            let second = fill(&mut draw.with_next, len);
-            let masks = fill(&mut draw.with_next, 2 * len);
+            let second = drawn(&mut draw.with_next, len);
+            let masks = drawn(&mut draw.with_next, 2 * len);
             let bits = Words::map(x.first(), &bit);
-            let to_prev = upper(&chosen(&bits, &masks));
+            let to_prev = pack_words(&chosen(&bits, &masks), width);
             let expected =
                 Message { to_prev, expect_prev: one, expect_next: two, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = words(helper, &received.from_next, 2 * len)?;
-            let mask = words(helper.next(), &received.from_prev, len)?;
+            let entries = unpack_words(ctx, helper, &received.from_next, 2 * len, width)?;
+            let mask = unpack_words(ctx, helper.next(), &received.from_prev, len, width)?;
             (unmasked(&bits, &entries, &mask), second)
         }
     };
-    Ok(Arith::from_components(x.shape(), first, second))
+    Ok(Arith::from_components(x.shape(), lifted(first), lifted(second)))
 }
 
 /// The entry that each bit chooses from two tables one after the other.
 fn chosen(bits: &[u64], entries: &[u64]) -> Words {
     let (zeros, ones) = entries.split_at(bits.len());
-    bits.iter().zip(zeros.iter().zip(ones)).map(|(b, (z, o))| choose(*b, *z, *o)).collect()
+    Words::overwritten(bits.len(), |chosen| {
+        let entries = zeros.iter().zip(ones);
+        for ((to, bit), (zero, one)) in chosen.iter_mut().zip(bits).zip(entries) {
+            *to = choose(*bit, *zero, *one);
+        }
+    })
 }
 
 fn unmasked(bits: &[u64], entries: &[u64], mask: &[u64]) -> Words {
-    Words::zip(&chosen(bits, entries), mask, u64::wrapping_sub)
+    let mut values = chosen(bits, entries);
+    values.iter_mut().zip(mask).for_each(|(value, mask)| *value = value.wrapping_sub(*mask));
+    values
 }

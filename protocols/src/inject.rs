@@ -59,10 +59,10 @@ pub async fn inject_claiming<S: Security>(
 
 /// A component's bits as 0/1 words, plane by plane.
 fn lane_words(bits: &Bin, component: &[u64]) -> Words {
-    let mut words = Words::zeroed(bits.planes() * bits.lanes());
-    let planes = component.chunks_exact(bits.stride().max(1));
-    for (plane, words) in planes.zip(words.chunks_exact_mut(bits.lanes().max(1))) {
-        from_planes_into(plane, 1, words);
-    }
-    words
+    Words::overwritten(bits.planes() * bits.lanes(), |words| {
+        let planes = component.chunks_exact(bits.stride().max(1));
+        for (plane, words) in planes.zip(words.chunks_exact_mut(bits.lanes().max(1))) {
+            from_planes_into(plane, 1, words);
+        }
+    })
 }

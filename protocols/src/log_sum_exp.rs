@@ -62,7 +62,7 @@ pub async fn log_sum_exp<S: Security>(ctx: &Ctx<S>, z: &Fixed) -> Result<Fixed> 
     let below = Fixed::new(max.repeat_cols(columns).sub(&z.share)?, LOGIT_SCALE);
     let exp = exp_neg(&ctx.step("exp"), &below).await?;
     let log = log(&ctx.step("log"), &exp.share.sum_cols(), columns).await?;
-    Fixed::new(max, LOGIT_SCALE).upscale(LOG_SCALE).add(&log)
+    Fixed::new(max, LOGIT_SCALE).upscale(LOG_SCALE).plus(&log)
 }
 
 /// `log s` for `1 <= s <= max` up to rounding, all at [`LOG_SCALE`].

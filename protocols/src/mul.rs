@@ -13,7 +13,7 @@ use crate::reshare::reshare;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
-use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul_acc};
+use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Additive, Arith, Words};
 use mpc_core::triples::{ProductShape, Supply};
@@ -105,9 +105,9 @@ pub async fn column_dot<S: Security, R: Ring>(
 
 /// This party's local parts of the products.
 pub(crate) fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
-    let mut z = Words::zeroed(x.len());
-    replicated_mul_acc(&mut z, x.first(), x.second(), y.first(), y.second());
-    z
+    Words::overwritten(x.len(), |z| {
+        replicated_mul(z, x.first(), x.second(), y.first(), y.second());
+    })
 }
 
 /// A shared matrix that may be read transposed without a copy.

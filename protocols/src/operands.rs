@@ -10,7 +10,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Ring;
-use mpc_core::ring::bits::to_planes;
+use mpc_core::ring::bits::{plane_words, to_planes_into};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 
@@ -35,14 +35,16 @@ pub async fn addends<S: Security, R: Ring>(
 /// with which `party` helps.
 pub fn known_carries<R: Ring>(party: PartyId, x: &Arith<R>, width: usize) -> Words {
     let words = Thirds::new(party, x.len().div_ceil(64)).own();
-    let start = 64 * words.start;
-    let carries: Words = (start..start + lanes_in(x.len(), &words))
-        .map(|at| {
-            let (a, b) = (x.first()[at], x.second()[at]);
-            (a.wrapping_add(b) ^ a ^ b) >> 1
-        })
-        .collect();
-    to_planes(&carries, width - 1).into()
+    let lanes = 64 * words.start..64 * words.start + lanes_in(x.len(), &words);
+    let [first, second] = [x.first(), x.second()].map(|words| &words[lanes.clone()]);
+    let carries = Words::zip(first, second, |a, b| (a.wrapping_add(b) ^ a ^ b) >> 1);
+    planes_of(&carries, width - 1)
+}
+
+/// The lowest `width` bit planes of words.
+fn planes_of(words: &[u64], width: usize) -> Words {
+    let len = width * plane_words(words.len());
+    Words::overwritten(len, |planes| to_planes_into(words, width, planes))
 }
 
 /// [`addends`], given what this party puts in as a helper: in the hands of an adversary
@@ -54,7 +56,7 @@ pub async fn addends_claiming<S: Security, R: Ring>(
     known: &[u64],
 ) -> Result<[Bin; 2]> {
     let lanes = x.len();
-    let [first, second] = [x.first(), x.second()].map(|words| to_planes(words, width).into());
+    let [first, second] = [x.first(), x.second()].map(|words| planes_of(words, width));
     let x = Bin::from_components(lanes, width, first, second);
     let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
     let carries = input_planes(ctx, lanes, width - 1, known).await?;

@@ -21,7 +21,6 @@ use mpc_core::ring::pack::packed_len;
 use mpc_core::ring::prg::Prg;
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
-use std::convert::Infallible;
 use std::ops::Range;
 
 /// The third with this number of a row of `len` words.
@@ -135,12 +134,7 @@ pub enum Known {
 }
 
 fn drawn(stream: &mut Prg, len: usize) -> Words {
-    let fill = |words: &mut [u64]| {
-        stream.fill_words(words);
-        Ok::<_, Infallible>(())
-    };
-    let Ok(words) = Words::written(len, fill);
-    words
+    Words::overwritten(len, |words| stream.fill_words(words))
 }
 
 /// Shares what each helper knows: `own` are the values of this party's third of all
@@ -264,9 +258,9 @@ pub async fn mul_by_lacking<S: Security>(
     ctx.deviate(&mut sent, granularity..64);
     // Step 2: mask with F_{i+1} - F_i, where F_{h+1} is left out.
     let mut draw = ctx.draw();
-    let (minus, plus) = (drawn(&mut draw.with_prev, x.len()), drawn(&mut draw.with_next, x.len()));
-    let negated = |words: &[u64]| Words::map(words, |word| word.wrapping_neg() << granularity);
-    let (mut first, mut second) = (negated(&minus), negated(&plus));
+    let mut first = drawn(&mut draw.with_prev, x.len());
+    first.iter_mut().for_each(|word| *word = word.wrapping_neg() << granularity);
+    let plus = drawn(&mut draw.with_next, x.len());
     let mut start = 0;
     for (helper, range) in thirds.others(party) {
         let (sent, first) = (&mut sent[start..start + range.len()], &mut first[range.clone()]);
@@ -284,7 +278,8 @@ pub async fn mul_by_lacking<S: Security>(
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
     let received = unpack_words(ctx, next, &received.from_next, count, width)?;
     // In its third, the next party's component is the mask alone.
-    let mut start = 0;
+    let (mut second, mut start) = (plus, 0);
+    second[thirds.of(next)].iter_mut().for_each(|word| *word = word.wrapping_neg() << granularity);
     for (_, range) in thirds.others(next) {
         let received = &received[start..start + range.len()];
         start += range.len();

@@ -14,6 +14,7 @@
 use crate::inject::inject;
 use crate::mul::mul_multiples;
 use crate::sign::sign;
+use crate::verify::relieve;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::ring::Z64;
@@ -43,11 +44,13 @@ pub struct Winner {
 /// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
 /// fewer where `z` has more fractional bits than `scale`.
 ///
+/// Many candidates are verified in parts, see [`relieve`].
+///
 /// # Security
 /// Comparisons and products; nothing is opened, also not who wins.
 ///
 /// # Errors
-/// `Misuse` when rows do not have so many equal parts.
+/// `Misuse` when rows do not have so many equal parts, and those of [`relieve`].
 pub async fn tournament<S: Security>(
     ctx: &Ctx<S>,
     z: &Fixed,
@@ -73,13 +76,16 @@ pub async fn tournament<S: Security>(
         let seen = without_low_bits(&ctx, &difference, surplus, |x| x >> surplus);
         let width = (63 - surplus).clamp(2, 32) as usize;
         let negative = sign(&ctx.step("compare"), &seen, width).await?;
+        relieve(&ctx).await?;
         let wins = inject(&ctx.step("bits"), &negative.not(ctx.party()), 0).await?;
         let wins = wins.reshape([rows, matches])?;
+        relieve(&ctx).await?;
         // Step 3: the second of a match, and the difference if the first won.
         let lead = mul_multiples(&ctx.step("select"), &difference, &wins, granularity).await?;
         candidates = winners(&candidates, &lead, matches);
         bits.push(wins);
         left -= left / 2;
+        relieve(&ctx).await?;
     }
     Ok(Winner { value: Fixed::new(candidates, z.scale), bits })
 }
@@ -95,22 +101,21 @@ fn without_low_bits<S: Security>(
     if bits == 0 {
         return x.clone();
     }
-    let x = x.add_public(ctx.party(), 3 << (bits - 1));
-    x.map(drop)
+    x.map_components(ctx.party(), |x| drop(x.wrapping_add(3 << (bits - 1))), &drop)
 }
 
 /// Combines the first `matches` elements of each row with as many after them.
 fn halves(x: &Arith<Z64>, matches: usize, f: impl Fn(u64, u64) -> u64) -> Arith<Z64> {
     let [rows, cols] = x.shape();
     x.linear([rows, matches], |x| {
-        let mut out = Words::zeroed(rows * matches);
-        let rows = x.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(matches.max(1)));
-        for (row, out) in rows {
-            let (first, second) = row[..2 * matches].split_at(matches);
-            let pairs = first.iter().zip(second);
-            out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = f(*a, *b));
-        }
-        out
+        Words::overwritten(rows * matches, |out| {
+            let rows = x.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(matches.max(1)));
+            for (row, out) in rows {
+                let (first, second) = row[..2 * matches].split_at(matches);
+                let pairs = first.iter().zip(second);
+                out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = f(*a, *b));
+            }
+        })
     })
 }
 
@@ -119,14 +124,14 @@ fn winners(x: &Arith<Z64>, lead: &Arith<Z64>, matches: usize) -> Arith<Z64> {
     let [rows, cols] = x.shape();
     let left = cols - matches;
     let of = |x: &[u64], lead: &[u64]| {
-        let mut out = Words::zeroed(rows * left);
-        let leads = lead.chunks_exact(matches.max(1));
-        let rows = x.chunks_exact(cols.max(1)).zip(leads);
-        for ((row, lead), out) in rows.zip(out.chunks_exact_mut(left.max(1))) {
-            out.copy_from_slice(&row[matches..]);
-            out.iter_mut().zip(lead).for_each(|(x, lead)| *x = x.wrapping_add(*lead));
-        }
-        out
+        Words::overwritten(rows * left, |out| {
+            let leads = lead.chunks_exact(matches.max(1));
+            let rows = x.chunks_exact(cols.max(1)).zip(leads);
+            for ((row, lead), out) in rows.zip(out.chunks_exact_mut(left.max(1))) {
+                out.copy_from_slice(&row[matches..]);
+                out.iter_mut().zip(lead).for_each(|(x, lead)| *x = x.wrapping_add(*lead));
+            }
+        })
     };
     let (first, second) = (of(x.first(), lead.first()), of(x.second(), lead.second()));
     Arith::from_components([rows, left], first, second)

@@ -57,8 +57,9 @@ impl Truncation {
         }
         let rounding = 3 << (f - 1);
         let shifted = z.add_public(ctx.party(), OFFSET.wrapping_add(rounding));
-        let quotient =
-            shifted.map(|x| x >> f).add_public(ctx.party(), (OFFSET >> f).wrapping_neg());
+        let offset = OFFSET.wrapping_add(rounding);
+        let shift = |x: u64| (x.wrapping_add(offset) >> f).wrapping_sub(OFFSET >> f);
+        let quotient = z.map_components(ctx.party(), shift, |x| x >> f);
         Ok(Truncation { shifted, quotient, f })
     }
 
@@ -86,7 +87,7 @@ impl Truncation {
         if S::VERIFIED {
             self.finish_in_two_rounds(ctx).await
         } else {
-            self.quotient.sub(&self.wraps_by_lookup(ctx).await?)
+            self.less_wraps_by_lookup(ctx).await?.plus(&self.quotient)
         }
     }
 
@@ -157,16 +158,16 @@ impl Truncation {
         [bits(2), bits(1)]
     }
 
-    /// `w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
+    /// `-w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
     /// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
     /// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
     /// PoPETs 2020).
-    async fn wraps_by_lookup<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
+    async fn less_wraps_by_lookup<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
         let granularity = 64 - self.f;
         let entries = |a: u64, b: u64| {
             let (sum, carry) = a.overflowing_add(b);
             let carry = u64::from(carry);
-            [carry << granularity, (carry + (sum >> 63)) << granularity]
+            [carry, carry + (sum >> 63)].map(u64::wrapping_neg)
         };
         lookup(ctx, &self.shifted, granularity, entries, |x| x >> 63).await
     }
@@ -180,10 +181,25 @@ pub async fn truncate<S: Security>(ctx: &Ctx<S>, z: &Arith<Z64>, f: u32) -> Resu
     Truncation::new(ctx, z, f)?.finish(ctx).await
 }
 
+/// Elements from which on a third of their traffic counts for more than a round.
+const MANY: usize = 3 << 14;
+
 /// The same reals with `scale` fractional bits: truncated, or lifted for free.
+///
+/// # Cost
+/// That of [`Truncation::finish`], or for many elements that of
+/// [`Truncation::finish_in_two_rounds`].
+///
+/// # Errors
+/// `Misuse` when more than 60 bits are to go.
 pub async fn rescale<S: Security>(ctx: &Ctx<S>, x: &Fixed, scale: u32) -> Result<Fixed> {
     if scale >= x.scale {
         return Ok(x.upscale(scale));
     }
-    Ok(Fixed::new(truncate(ctx, &x.share, x.scale - scale).await?, scale))
+    let truncation = Truncation::new(ctx, &x.share, x.scale - scale)?;
+    let quotient = match x.share.len() {
+        MANY.. => truncation.finish_in_two_rounds(ctx).await?,
+        _ => truncation.finish(ctx).await?,
+    };
+    Ok(Fixed::new(quotient, scale))
 }

@@ -30,7 +30,7 @@ use protocols::sigmoid::sigmoid;
 use protocols::sign::{bit_decompose, sign};
 use protocols::softmax::softmax;
 use protocols::tournament::tournament;
-use protocols::trunc::truncate;
+use protocols::trunc::{rescale, truncate};
 use std::sync::Arc;
 
 /// Elements, a multiple of 64 so that planes need no padding, and of 3 so that thirds do not.
@@ -178,6 +178,14 @@ fn comparison_and_truncation() {
         |f| cost_in::<Malicious, _, _>(1, move |ctx, x| async move { truncate(&ctx, &x, f).await });
     assert_eq!(verified(16), all(2, 4.0 * 16.0 + 1.0));
     assert_eq!(verified(38), all(2, 4.0 * 38.0 + 1.0));
+    // Few elements save a round, many save traffic.
+    let rescaled = |times| {
+        cost(1, move |ctx, x| async move {
+            rescale(&ctx, &Fixed::new(x.repeat_cols(times), 29), 13).await
+        })
+    };
+    assert_eq!(rescaled(1), each(1, 32.0));
+    assert_eq!(rescaled(52), all(2, 52.0 * (4.0 * 16.0 + 1.0)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, FailedCheck, Result};
 use mpc_core::net::{SessionId, local_network};
 use mpc_core::party::PartyId;
-use mpc_core::ring::elementwise::{replicated_and_acc, replicated_mul_acc};
+use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
 use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
 use mpc_core::ring::{RowMap, Z2, Z64};
 use mpc_core::security::{Malicious, Product, Support};
@@ -185,7 +185,7 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
         local[position] = local[position].wrapping_add(error);
     };
     let mut local = Words::zeroed(len);
-    replicated_mul_acc(&mut local, x.first(), x.second(), y.first(), y.second());
+    replicated_mul(&mut local, x.first(), x.second(), y.first(), y.second());
     match lie {
         Lie::Single => {
             add_error(&mut local);
@@ -201,7 +201,7 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             });
             for (number, [x, y]) in [[&x, &y], [&y, &z]].into_iter().enumerate() {
                 let mut local = Words::zeroed(len);
-                replicated_mul_acc(&mut local, x.first(), x.second(), y.first(), y.second());
+                replicated_mul(&mut local, x.first(), x.second(), y.first(), y.second());
                 if number == seed as usize % 2 {
                     add_error(&mut local);
                 }
@@ -257,7 +257,7 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
         Lie::And => {
             let (a, b) = (planes(seed, 64, 15)[at].clone(), planes(seed + 1, 64, 15)[at].clone());
             let mut local = Words::zeroed(15);
-            replicated_and_acc(&mut local, a.first(), a.second(), b.first(), b.second());
+            replicated_and(&mut local, a.first(), a.second(), b.first(), b.second());
             local[position % 15] ^= error;
             let z = reshare_bits(ctx, AdditiveBits::new(64, 15, local)).await?;
             let (supports, operands) = ([Support::ALL; 2], [(&a).into(), (&b).into(), (&z).into()]);

@@ -114,7 +114,10 @@ impl LocalTransport {
                 if chunk.is_empty() {
                     let done = arrived.pop_front();
                     self.spare.extend(done.map(|chunk| chunk.bytes));
-                    self.spare.truncate(Side::BOTH.len());
+                    // The largest ones are kept, and used first.
+                    self.spare.sort_by_key(Vec::capacity);
+                    let surplus = self.spare.len().saturating_sub(2 * Side::BOTH.len());
+                    self.spare.drain(..surplus);
                 } else if copied == 0 {
                     break;
                 }

@@ -15,9 +15,8 @@ pub struct Payload {
 impl Payload {
     /// `len` bytes that `write` overwrites, all of them: what it is given may hold anything.
     pub fn written(len: usize, write: impl FnOnce(&mut [u8])) -> Payload {
-        let mut payload = Payload { words: Words::stale(len.div_ceil(8)), len };
-        write(&mut payload);
-        payload
+        let write = |words: &mut [u64]| write(&mut bytemuck::cast_slice_mut(words)[..len]);
+        Payload { words: Words::overwritten(len.div_ceil(8), write), len }
     }
 
     /// Pieces one after the other.

@@ -131,23 +131,32 @@ fn pack_bits(words: &[u64], k: usize, out: &mut [u8]) {
     rest.copy_from_slice(&pending.to_le_bytes()[..rest.len()]);
 }
 
-/// Unpacks elements of any width. Each lies within the 16 bytes from its first on.
+/// Unpacks elements of any width. Each lies within the 8 bytes from its first on, or within 16
+/// where it has more than 57 bits.
 fn unpack_bits(bytes: &[u8], k: usize, out: &mut [u64]) {
     let mask = low_bits(k);
-    // The elements from which on 16 bytes exist are read at once, the last ones from a copy.
-    let roomy = if bytes.len() < 16 { 0 } else { ((bytes.len() - 16) * 8 / k + 1).min(out.len()) };
-    let element = |bytes: &[u8; 16], bit: usize| (u128::from_le_bytes(*bytes) >> bit) as u64 & mask;
-    for (i, word) in out.iter_mut().enumerate() {
-        let (first, bit) = (i * k / 8, i * k % 8);
-        *word = if i < roomy {
-            element(bytes[first..].first_chunk().expect("16 bytes follow"), bit)
-        } else {
-            let rest = &bytes[first..];
-            let rest = &rest[..rest.len().min(16)];
-            let mut full = [0; 16];
-            full[..rest.len()].copy_from_slice(rest);
-            element(&full, bit)
-        };
+    let window = if k <= 57 { 8 } else { 16 };
+    // The elements from which on a window exists are read at once, the last ones from a copy.
+    let roomy = bytes.len().checked_sub(window).map_or(0, |room| (room * 8 / k + 1).min(out.len()));
+    let (whole, last) = out.split_at_mut(roomy);
+    let places = |from: usize| (from * k..).step_by(k).map(|bit| (bit / 8, bit % 8));
+    if window == 8 {
+        for (word, (first, bit)) in whole.iter_mut().zip(places(0)) {
+            let window = bytes[first..].first_chunk().expect("8 bytes follow");
+            *word = u64::from_le_bytes(*window) >> bit & mask;
+        }
+    } else {
+        for (word, (first, bit)) in whole.iter_mut().zip(places(0)) {
+            let window = bytes[first..].first_chunk().expect("16 bytes follow");
+            *word = (u128::from_le_bytes(*window) >> bit) as u64 & mask;
+        }
+    }
+    for (word, (first, bit)) in last.iter_mut().zip(places(roomy)) {
+        let rest = &bytes[first..];
+        let rest = &rest[..rest.len().min(16)];
+        let mut full = [0; 16];
+        full[..rest.len()].copy_from_slice(rest);
+        *word = (u128::from_le_bytes(full) >> bit) as u64 & mask;
     }
 }
 

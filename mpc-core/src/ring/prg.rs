@@ -35,7 +35,12 @@ impl Prg {
 
     /// Overwrites `out` with pseudorandom words.
     pub fn fill_words(&mut self, out: &mut [u64]) {
-        self.combine(out, |word, random| *word = random);
+        let (blocks, rest) = out.as_chunks_mut::<BLOCK_WORDS>();
+        for blocks in blocks.chunks_mut(BULK_BLOCKS) {
+            self.next_blocks(bytemuck::cast_slice_mut(blocks));
+            blocks.as_flattened_mut().iter_mut().for_each(|word| *word = u64::from_le(*word));
+        }
+        self.combine(rest, |word, random| *word = random);
     }
 
     /// Adds pseudorandom words to `acc`, mod 2^64.

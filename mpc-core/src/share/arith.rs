@@ -138,6 +138,23 @@ impl<R: Ring> Arith<R> {
         self.linear(self.shape, |x| Words::map(x, &f))
     }
 
+    /// Applies `f_0` to the words of `x_0` and `f` to those of both others: meaningful where a
+    /// public value comes in with the first component.
+    pub fn map_components(
+        &self,
+        party: PartyId,
+        f_0: impl Fn(u64) -> u64,
+        f: impl Fn(u64) -> u64,
+    ) -> Self {
+        let (first, second) = (&self.first, &self.second);
+        let (first, second) = match party {
+            PartyId::P0 => (Words::map(first, f_0), Words::map(second, f)),
+            PartyId::P1 => (Words::map(first, &f), Words::map(second, &f)),
+            PartyId::P2 => (Words::map(first, f), Words::map(second, f_0)),
+        };
+        Self::from_components(self.shape, first, second)
+    }
+
     fn zip(&self, op: &'static str, other: &Self, f: impl Fn(u64, u64) -> u64) -> Result<Self> {
         if self.shape != other.shape {
             return Err(Error::Shape { op, left: self.shape, right: other.shape });
@@ -165,21 +182,52 @@ impl<R: Ring> Arith<R> {
         self.zip("sub", other, u64::wrapping_sub)
     }
 
+    /// `self + other`, element by element, in place where nobody else holds the buffers.
+    ///
+    /// # Errors
+    /// `Shape` when the shapes differ.
+    pub fn plus(self, other: &Self) -> Result<Self> {
+        self.combine("add", other, u64::wrapping_add)
+    }
+
+    /// `self - other`, element by element, in place where nobody else holds the buffers.
+    ///
+    /// # Errors
+    /// `Shape` when the shapes differ.
+    pub fn minus(self, other: &Self) -> Result<Self> {
+        self.combine("sub", other, u64::wrapping_sub)
+    }
+
     /// `self - factor * other` for a public factor, element by element; in place where nobody
     /// else holds the buffers.
     ///
     /// # Errors
     /// `Shape` when the shapes differ.
-    pub fn sub_multiple(mut self, other: &Self, factor: u64) -> Result<Self> {
+    pub fn sub_multiple(self, other: &Self, factor: u64) -> Result<Self> {
+        match factor {
+            1 => self.minus(other),
+            _ if factor.is_power_of_two() => {
+                let shift = factor.trailing_zeros();
+                self.combine("sub multiple", other, |x, y| x.wrapping_sub(y << shift))
+            }
+            _ => self.combine("sub multiple", other, |x, y| x.wrapping_sub(y.wrapping_mul(factor))),
+        }
+    }
+
+    /// `f` of the words of both, in place where nobody else holds the buffers.
+    fn combine(
+        mut self,
+        op: &'static str,
+        other: &Self,
+        f: impl Fn(u64, u64) -> u64,
+    ) -> Result<Self> {
         if self.shape != other.shape {
-            let (left, right) = (self.shape, other.shape);
-            return Err(Error::Shape { op: "subtract a multiple", left, right });
+            return Err(Error::Shape { op, left: self.shape, right: other.shape });
         }
         for (x, y) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
-            let subtract = |x: u64, y: u64| x.wrapping_sub(y.wrapping_mul(factor));
             match Arc::get_mut(x) {
-                Some(x) => x.iter_mut().zip(y.iter()).for_each(|(x, y)| *x = subtract(*x, *y)),
-                None => *x = Arc::new(Words::zip(x, y, subtract)),
+                Some(x) => x.iter_mut().zip(y.iter()).for_each(|(x, y)| *x = f(*x, *y)),
+                None => *x = Arc::new(Words::zip(x, y, &f)),
             }
         }
         Ok(self)
@@ -192,6 +240,10 @@ impl<R: Ring> Arith<R> {
 
     /// `self * factor` for a public factor.
     pub fn scale(&self, factor: u64) -> Self {
+        if factor.is_power_of_two() {
+            let shift = factor.trailing_zeros();
+            return self.map(|x| x << shift);
+        }
         self.map(|x| x.wrapping_mul(factor))
     }
 
@@ -242,9 +294,9 @@ impl<R: Ring> Arith<R> {
     /// A `rows x 1` column repeated `cols` times.
     pub fn repeat_cols(&self, cols: usize) -> Self {
         self.linear([self.len(), cols], |x| {
-            let mut out = Words::zeroed(x.len() * cols);
-            out.chunks_exact_mut(cols.max(1)).zip(x).for_each(|(row, x)| row.fill(*x));
-            out
+            Words::overwritten(x.len() * cols, |out| {
+                out.chunks_exact_mut(cols.max(1)).zip(x).for_each(|(row, x)| row.fill(*x));
+            })
         })
     }
 
@@ -321,10 +373,10 @@ impl<R: Ring> Arith<R> {
         }
         let len = columns.len();
         Ok(self.linear([rows, len], |x| {
-            let mut out = Words::zeroed(rows * len);
-            let rows = out.chunks_exact_mut(len.max(1)).zip(x.chunks_exact(cols.max(1)));
-            rows.for_each(|(out, row)| out.copy_from_slice(&row[columns.clone()]));
-            out
+            Words::overwritten(rows * len, |out| {
+                let rows = out.chunks_exact_mut(len.max(1)).zip(x.chunks_exact(cols.max(1)));
+                rows.for_each(|(out, row)| out.copy_from_slice(&row[columns.clone()]));
+            })
         }))
     }
 
@@ -341,16 +393,17 @@ impl<R: Ring> Arith<R> {
         }
         let (rows, cols) = (head.rows(), parts.iter().map(|part| part.cols()).sum::<usize>());
         let join = |component: fn(&Self) -> &[u64]| {
-            let (mut out, mut start) = (Words::zeroed(rows * cols), 0);
-            for part in parts {
-                let range = start..start + part.cols();
-                let from = component(part).chunks_exact(part.cols().max(1));
-                for (out, from) in out.chunks_exact_mut(cols.max(1)).zip(from) {
-                    out[range.clone()].copy_from_slice(from);
+            Words::overwritten(rows * cols, |out| {
+                let mut start = 0;
+                for part in parts {
+                    let range = start..start + part.cols();
+                    let from = component(part).chunks_exact(part.cols().max(1));
+                    for (out, from) in out.chunks_exact_mut(cols.max(1)).zip(from) {
+                        out[range.clone()].copy_from_slice(from);
+                    }
+                    start = range.end;
                 }
-                start = range.end;
-            }
-            out
+            })
         };
         Ok(Self::from_components([rows, cols], join(Self::first), join(Self::second)))
     }
@@ -383,11 +436,8 @@ impl<R: Ring> Arith<R> {
             return Err(Error::Shape { op: "gather", left: self.shape, right });
         }
         let shape = [self.rows(), map.long()];
-        Ok(self.linear(shape, |x| {
-            let mut long = Words::zeroed(shape[0] * shape[1]);
-            map.gather(x, &mut long);
-            long
-        }))
+        Ok(self
+            .linear(shape, |x| Words::overwritten(shape[0] * shape[1], |long| map.gather(x, long))))
     }
 
     /// The sums of what comes from the same element of a short row: the adjoint of

@@ -42,22 +42,22 @@ impl Fixed {
         Err(Error::Misuse(format!("operands at scales {a} and {b} cannot be added")))
     }
 
-    /// `self + other`.
+    /// `self + other`, in place where nobody else holds the buffers.
     ///
     /// # Errors
     /// `Shape` or, for different scales, `Misuse`.
-    pub fn add(&self, other: &Fixed) -> Result<Fixed> {
+    pub fn plus(self, other: &Fixed) -> Result<Fixed> {
         self.same_scale(other)?;
-        Ok(Fixed::new(self.share.add(&other.share)?, self.scale))
+        Ok(Fixed::new(self.share.plus(&other.share)?, self.scale))
     }
 
-    /// `self - other`.
+    /// `self - other`, in place where nobody else holds the buffers.
     ///
     /// # Errors
     /// `Shape` or, for different scales, `Misuse`.
-    pub fn sub(&self, other: &Fixed) -> Result<Fixed> {
+    pub fn minus(self, other: &Fixed) -> Result<Fixed> {
         self.same_scale(other)?;
-        Ok(Fixed::new(self.share.sub(&other.share)?, self.scale))
+        Ok(Fixed::new(self.share.minus(&other.share)?, self.scale))
     }
 
     /// `self + value` for a public value.

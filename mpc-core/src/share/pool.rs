@@ -14,8 +14,9 @@ use std::marker::PhantomData;
 const SHORTEST: u32 = 9;
 /// The same of the longest: 32 MiB.
 const LONGEST: u32 = 22;
-/// Words that a thread keeps at most: 384 MiB. What was not used for longest goes first.
-const CAPACITY: usize = 48 << 20;
+/// Words of the buffers of a thread, in use or kept, beyond which it keeps none: 448 MiB. What
+/// was not used for longest goes first.
+const BUDGET: usize = 56 << 20;
 /// A buffer goes when so many others have been put back since: its time is over, like that of
 /// what prepared a training once the batches begin.
 const PATIENCE: u64 = 1 << 15;
@@ -26,6 +27,8 @@ pub(super) struct Buffer {
     /// Zero from `written` on.
     pub(super) words: Vec<u64>,
     pub(super) written: usize,
+    /// Whether it was handed out here: what comes from elsewhere is not kept.
+    pooled: bool,
     /// When it was last put back.
     kept_at: u64,
 }
@@ -33,7 +36,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// Words of any content.
     pub(super) fn of(words: Vec<u64>) -> Buffer {
-        Buffer { written: words.len(), words, kept_at: 0 }
+        Buffer { written: words.len(), words, ..Buffer::default() }
     }
 
     fn wipe(&mut self) {
@@ -49,7 +52,10 @@ impl Buffer {
 #[derive(Default)]
 struct Pool {
     buffers: [VecDeque<Buffer>; (LONGEST - SHORTEST + 1) as usize],
+    /// Words of the buffers that are kept.
     words: usize,
+    /// About how many words of such buffers are in use: some come from other threads.
+    in_use: usize,
     /// How many buffers were ever put back.
     clock: u64,
     /// Whether buffers are kept as they are.
@@ -61,18 +67,34 @@ impl Pool {
         self.buffers.iter_mut().flatten().for_each(Buffer::wipe);
     }
 
-    /// Keeps a buffer of a size that is kept, in the place of those that were not used for
-    /// longest.
+    /// Hands out a buffer of `2^size` words, if one is kept.
+    fn take(&mut self, size: u32) -> Option<Buffer> {
+        self.in_use += 1 << size;
+        let buffer = self.buffers[(size - SHORTEST) as usize].pop_back();
+        match &buffer {
+            Some(buffer) => self.words -= buffer.words.len(),
+            None => self.drop_old(),
+        }
+        buffer
+    }
+
+    /// Keeps a buffer of `2^size` words.
     fn keep(&mut self, size: u32, mut buffer: Buffer) {
         self.clock += 1;
         buffer.kept_at = self.clock;
-        self.words += buffer.words.len();
+        self.words += 1 << size;
+        self.in_use = self.in_use.saturating_sub(1 << size);
         self.buffers[(size - SHORTEST) as usize].push_back(buffer);
+        self.drop_old();
+    }
+
+    /// Lets go of what was not used for longest, while that is too long ago or there is too much.
+    fn drop_old(&mut self) {
         loop {
             let age = |buffers: &VecDeque<Buffer>| buffers.front().map(|b| self.clock - b.kept_at);
             let kept = self.buffers.iter_mut().filter_map(|buffers| Some((age(buffers)?, buffers)));
             let Some((age, buffers)) = kept.max_by_key(|(age, _)| *age) else { return };
-            if self.words <= CAPACITY && age < PATIENCE {
+            if self.words + self.in_use <= BUDGET && age < PATIENCE {
                 return;
             }
             let Some(mut gone) = buffers.pop_front() else { return };
@@ -130,17 +152,12 @@ fn size_of(len: usize) -> Option<u32> {
 
 /// A buffer of at least `len` words: zeros, or else whatever was in it.
 pub(super) fn take(len: usize, zeros: bool) -> Buffer {
-    let fresh = |size| Buffer { words: vec![0; size], written: len, kept_at: 0 };
-    let Some(size) = size_of(len) else { return fresh(len) };
-    let kept = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        let buffer = pool.buffers[(size - SHORTEST) as usize].pop_back()?;
-        pool.words -= buffer.words.len();
-        Some(buffer)
-    });
+    let fresh = |words, pooled| Buffer { words: vec![0; words], written: len, pooled, kept_at: 0 };
+    let Some(size) = size_of(len) else { return fresh(len, false) };
+    let kept = POOL.try_with(|pool| pool.borrow_mut().take(size));
     // At the end of a thread nothing is kept any more. Zeros from the system are not
     // paged in before they are used, so it does no harm if there are too many.
-    let Some(mut buffer) = kept.ok().flatten() else { return fresh(1 << size) };
+    let Some(mut buffer) = kept.ok().flatten() else { return fresh(1 << size, true) };
     if zeros {
         let written = buffer.written.min(len);
         buffer.words[..written].fill(0);
@@ -151,8 +168,7 @@ pub(super) fn take(len: usize, zeros: bool) -> Buffer {
 
 /// Keeps a buffer if it is of a size that is kept; wipes it if it is not, or if it is to be.
 pub(super) fn keep(mut buffer: Buffer) {
-    let len = buffer.words.len();
-    let size = size_of(len).filter(|_| len.is_power_of_two());
+    let size = size_of(buffer.words.len()).filter(|_| buffer.pooled);
     let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         if size.is_none() || !pool.unwiped {
@@ -179,18 +195,24 @@ mod tests {
 
     #[test]
     fn what_was_not_used_for_longest_goes_first() {
-        let longest = 1 << LONGEST;
-        keep(used(1000));
-        let all: Vec<Buffer> = (0..CAPACITY / longest).map(|_| take(longest, true)).collect();
-        all.into_iter().for_each(keep);
+        let (longest, most) = (1 << LONGEST, BUDGET >> LONGEST);
         let kept =
             |size: u32| POOL.with_borrow(|pool| pool.buffers[(size - SHORTEST) as usize].len());
-        assert_eq!(POOL.with_borrow(|pool| pool.words), CAPACITY / longest * longest + 1024);
-        assert_eq!((kept(10), kept(LONGEST)), (1, CAPACITY / longest));
-        let all: Vec<Buffer> = (0..=CAPACITY / longest).map(|_| take(longest, true)).collect();
+        keep(used(1000));
+        let all: Vec<Buffer> = (0..most - 1).map(|_| take(longest, false)).collect();
         all.into_iter().for_each(keep);
-        assert_eq!((kept(10), kept(LONGEST)), (0, CAPACITY / longest), "the short one went");
-        assert!(POOL.with_borrow(|pool| pool.words) <= CAPACITY);
+        assert_eq!((kept(10), kept(LONGEST)), (1, most - 1));
+        let all: Vec<Buffer> = (0..most).map(|_| take(longest, false)).collect();
+        assert_eq!((kept(10), kept(LONGEST)), (0, 0), "the short one went");
+        all.into_iter().for_each(keep);
+        assert_eq!(kept(LONGEST), most);
+        // What is in use counts as well.
+        let one = take(longest / 2, false);
+        assert_eq!(kept(LONGEST), most - 1);
+        keep(one);
+        // What nobody has asked for in a long time goes.
+        (0..PATIENCE).for_each(|_| keep(take(1000, false)));
+        assert_eq!((kept(10), kept(LONGEST)), (1, 0));
     }
 
     #[test]

@@ -22,6 +22,13 @@ impl Words {
     }
 
     /// `len` words that `write` overwrites, all of them: what it is given may hold anything.
+    pub fn overwritten(len: usize, write: impl FnOnce(&mut [u64])) -> Words {
+        let mut words = Words::stale(len);
+        write(&mut words);
+        words
+    }
+
+    /// [`Words::overwritten`] by what may fail.
     ///
     /// # Errors
     /// That of `write`.
@@ -53,7 +60,7 @@ impl Words {
     }
 
     /// `len` words of any content, all of which are to be overwritten.
-    pub(crate) fn stale(len: usize) -> Words {
+    fn stale(len: usize) -> Words {
         Words { buffer: pool::take(len, false), len }
     }
 }
@@ -123,12 +130,14 @@ impl<'a> FromIterator<&'a [u64]> for Words {
 
 impl Deref for Words {
     type Target = [u64];
+    #[inline]
     fn deref(&self) -> &[u64] {
         &self.buffer.words[..self.len]
     }
 }
 
 impl DerefMut for Words {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u64] {
         &mut self.buffer.words[..self.len]
     }

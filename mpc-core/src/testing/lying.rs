@@ -57,6 +57,10 @@ impl Recorder for Liar {
         self.honest.waiting()
     }
 
+    fn is_verifying(&self) -> bool {
+        self.honest.is_verifying()
+    }
+
     fn deviate(&mut self, local: &mut [u64], bits: Range<u32>) {
         if local.is_empty() || bits.is_empty() {
             return;

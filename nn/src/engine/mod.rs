@@ -301,6 +301,15 @@ pub trait Engine: Sized {
         Ok(())
     }
 
+    /// Verifies what was computed so far if keeping it takes much memory; nothing to the plain
+    /// engines.
+    ///
+    /// # Errors
+    /// Where something is wrong.
+    async fn relieve(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Brings `a` to `scale`: free upwards, by [`Engine::rescale`] downwards.
     async fn align(&self, a: Self::Tensor, scale: u32) -> Result<Self::Tensor> {
         if self.scale(&a) <= scale { self.lift(a, scale) } else { self.rescale(a, scale).await }

@@ -14,7 +14,7 @@ use protocols::bounds;
 use protocols::mul::{self, Operand};
 use protocols::open::open;
 use protocols::tournament::{Winner, tournament};
-use protocols::verify::verify;
+use protocols::verify::{relieve, verify};
 use protocols::{
     argmax, concordance, inv_sqrt, log_sum_exp, one_hot, relu, sigmoid, softmax, trunc,
 };
@@ -86,11 +86,11 @@ impl<S: Security> Engine for Mpc<S> {
     }
 
     fn add(&self, a: Fixed, b: &Fixed) -> Result<Fixed> {
-        a.add(b)
+        a.plus(b)
     }
 
     fn sub(&self, a: Fixed, b: &Fixed) -> Result<Fixed> {
-        a.sub(b)
+        a.minus(b)
     }
 
     fn add_row(&self, a: Fixed, row: &Fixed) -> Result<Fixed> {
@@ -273,6 +273,10 @@ impl<S: Security> Engine for Mpc<S> {
 
     fn checkpoint_is_due(&self) -> bool {
         !S::VERIFIED || self.blocks.is_some() || self.ctx.waiting_for_verification() >= WAITING
+    }
+
+    async fn relieve(&self) -> Result<()> {
+        relieve(&self.ctx).await
     }
 
     async fn checkpoint(&self) -> Result<()> {

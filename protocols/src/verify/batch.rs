@@ -14,6 +14,7 @@ use mpc_core::party::PartyId;
 use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::{Components, Product, Security, Support};
+use mpc_core::share::Words;
 
 fn factors(operands: &[Components; 3], supports: [Support; 2], row: usize) -> Factors<'_> {
     let [x, y, z] = operands.each_ref().map(|o| [&o.first[..], &o.second[..]]);
@@ -115,8 +116,8 @@ pub async fn words<const D: usize, S: Security>(
     let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
     dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
     let mut start = in_tables * D;
-    for (matrix, factor) in matrices.iter().zip(of_matrices) {
-        claim.add::<Words64<D>>(start, matrix, factor);
+    for (matrix, factor) in matrices.iter().zip(&*of_matrices) {
+        claim.add::<Words64<D>>(start, matrix, *factor);
         start += matrix.x.len();
     }
     compress::<Words64<D>, S>(ctx, coins, claim).await
@@ -126,7 +127,7 @@ pub async fn words<const D: usize, S: Security>(
 /// matrix have its challenge, and of which the sum of all corners is claimed.
 struct DotTable<'a> {
     table: Table<'a>,
-    challenges: Vec<u64>,
+    challenges: Words,
     claimed: Known,
 }
 
@@ -135,12 +136,12 @@ impl<'a> DotTable<'a> {
         party: PartyId,
         factors: Vec<Factors<'a>>,
         widths: &[usize],
-        next: &mut impl FnMut(usize) -> Vec<u64>,
+        next: &mut impl FnMut(usize) -> Words,
     ) -> DotTable<'a> {
         let mut sum = Shared::zeroed(vector_words::<Words64<D>>(1));
         let products: Vec<[&[u64]; 2]> = factors.iter().map(|f| f.z).collect();
         let (table, places) = Table::aligned::<Words64<D>>(party, factors, widths);
-        let mut challenges = vec![0; table.columns()];
+        let mut challenges = Words::zeroed(table.columns());
         for ((z, width), place) in products.iter().zip(widths).zip(places) {
             let of_columns = next(*width);
             for (sum, z) in [&mut sum.first, &mut sum.second].into_iter().zip(z) {

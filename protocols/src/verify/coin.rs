@@ -18,6 +18,7 @@ use super::algebra::Algebra;
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::ring::prg::Prg;
 use mpc_core::security::Security;
+use mpc_core::share::Words;
 use sha2::{Digest, Sha256};
 
 /// Words of a seed.
@@ -63,11 +64,11 @@ pub struct Challenges(Prg);
 
 impl Challenges {
     /// The next `count` challenges.
-    pub fn next<A: Algebra>(&mut self, count: usize) -> Vec<u64> {
-        let mut challenges = vec![0; count];
-        self.0.fill_words(&mut challenges);
-        challenges.iter_mut().for_each(|challenge| *challenge &= A::CHALLENGE_MASK);
-        challenges
+    pub fn next<A: Algebra>(&mut self, count: usize) -> Words {
+        Words::overwritten(count, |challenges| {
+            self.0.fill_words(challenges);
+            challenges.iter_mut().for_each(|challenge| *challenge &= A::CHALLENGE_MASK);
+        })
     }
 
     /// The next challenge that is not zero, and so a unit.

@@ -59,11 +59,7 @@ impl MatrixProduct<'_> {
         let right = challenges.next::<Words64<D>>(cols);
         let long = match self.scattered {
             None => right.clone(),
-            Some(map) => {
-                let mut long = vec![0; map.long()];
-                map.gather(&right, &mut long);
-                long
-            }
+            Some(map) => Words::overwritten(map.long(), |long| map.gather(&right, long)),
         };
         let y = views(y, self.transposed[1]).map(MatRef::t);
         let inner = y[0].cols();
@@ -84,14 +80,15 @@ impl MatrixProduct<'_> {
         let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
         let [x, y] = [x, y].map(|parts| parts.iter().map(|part| &part[..]).collect());
         // (l Z) r or l (Z r): along the longer side first.
-        let (z, along, mut across) = match cols > rows {
-            true => (views(z, false).map(MatRef::t), &right, left),
-            false => (views(z, false), &left, right.clone()),
+        let (z, along, across) = match cols > rows {
+            true => (views(z, false).map(MatRef::t), &right, &left),
+            false => (views(z, false), &left, &right),
         };
         let mut z = weighted_rows::<D>(z, along);
-        across.resize(z.first.len() / D, 0);
+        let mut padded = Words::zeroed(z.first.len() / D);
+        padded[..across.len()].copy_from_slice(across);
         z.update(|z| {
-            <Words64<D>>::mul_challenges(z, &across);
+            <Words64<D>>::mul_challenges(z, &padded);
             // Group by group, then within the one that is left.
             let group = <Words64<D>>::GROUP;
             let mut sums = Words::zeroed(group * D);

@@ -65,6 +65,25 @@ pub async fn verify<S: Security>(ctx: &Ctx<S>) -> Result<()> {
     verify_in_degree::<DEGREE, S>(ctx).await
 }
 
+/// Words of a component that wait for verification when [`relieve`] verifies them: what they
+/// take is then worth more than the rounds.
+const MUCH: usize = 2 << 20;
+
+/// Verifies what waits, if that is much: for memory's sake alone, in the course of a long
+/// computation. What is opened later verifies the rest.
+///
+/// # Cost
+/// None, or that of [`verify`]; which one is public.
+///
+/// # Errors
+/// As for [`verify`].
+pub async fn relieve<S: Security>(ctx: &Ctx<S>) -> Result<()> {
+    if ctx.waiting_for_verification() < MUCH || !ctx.may_verify() {
+        return Ok(());
+    }
+    verify(&ctx.step("relieve")).await
+}
+
 /// [`verify`] with a Galois ring of another degree: in degree 4 the error probability is
 /// large enough to be measured.
 ///

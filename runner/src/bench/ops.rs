@@ -9,7 +9,7 @@ use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
-use mpc_core::share::{Arith, Fixed};
+use mpc_core::share::Arith;
 use protocols::and::and;
 use protocols::exp::exp_neg;
 use protocols::inject::inject;
@@ -23,7 +23,7 @@ use protocols::relu::relu;
 use protocols::sigmoid::sigmoid;
 use protocols::sign::{bit_decompose, sign};
 use protocols::softmax::softmax;
-use protocols::trunc::rescale;
+use protocols::trunc::truncate;
 
 /// Fractional bits of operands.
 const SCALE: u32 = 13;
@@ -145,5 +145,5 @@ impl<S: Security, D: FnMut(usize)> Bench<'_, S, D> {
 
 /// A truncation of products.
 async fn rescaled<S: Security>(ctx: &Ctx<S>, product: Arith<Z64>) -> Result<()> {
-    rescale(&ctx.step("rescale"), &Fixed::new(product, PRODUCT_SCALE), SCALE).await.map(drop)
+    truncate(&ctx.step("rescale"), &product, PRODUCT_SCALE - SCALE).await.map(drop)
 }
