@@ -25,6 +25,10 @@ use mpc_core::share::{Arith, Fixed, Words};
 /// adds nothing to the error of the rounding after.
 const GUARD: u32 = 4;
 
+/// Candidates that compete at a time, whole rows of them: what a level of more would hold is
+/// worth more than the rounds of another tournament.
+const AT_A_TIME: usize = 1 << 19;
+
 /// The winner among the parts of each row, and the bits of the matches.
 pub struct Winner {
     /// `rows x columns / parts`, at the scale that the candidates came with.
@@ -44,7 +48,8 @@ pub struct Winner {
 /// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
 /// fewer where `z` has more fractional bits than `scale`.
 ///
-/// Many candidates are verified in parts, see [`relieve`].
+/// Of more than half a million candidates some rows compete after the others, each time in so many
+/// rounds; and they are verified in parts, see [`relieve`].
 ///
 /// # Security
 /// Comparisons and products; nothing is opened, also not who wins.
@@ -61,12 +66,37 @@ pub async fn tournament<S: Security>(
     if parts == 0 || !cols.is_multiple_of(parts) {
         return Err(Error::Misuse(format!("{cols} columns are not {parts} equal parts")));
     }
-    let lanes = cols / parts;
+    let at_a_time = (AT_A_TIME / cols.max(1)).max(1);
+    if rows <= at_a_time {
+        return compete(ctx, &z.share, z.scale, parts, scale).await;
+    }
+    let mut heats = Vec::new();
+    for first in (0..rows).step_by(at_a_time) {
+        let rows: Vec<usize> = (first..rows.min(first + at_a_time)).collect();
+        let some = z.share.select_rows(&rows)?;
+        heats.push(compete(&ctx.step("heat"), &some, z.scale, parts, scale).await?);
+    }
+    let values: Vec<_> = heats.iter().map(|heat| &heat.value.share).collect();
+    let value = Fixed::new(Arith::concat_rows(&values)?, z.scale);
+    let level = |at: usize| heats.iter().map(|heat| &heat.bits[at]).collect::<Vec<_>>();
+    let bits = (0..heats[0].bits.len()).map(|at| Arith::concat_rows(&level(at)));
+    Ok(Winner { value, bits: bits.collect::<Result<_>>()? })
+}
+
+/// The tournament of some rows.
+async fn compete<S: Security>(
+    ctx: &Ctx<S>,
+    z: &Arith<Z64>,
+    z_scale: u32,
+    parts: usize,
+    scale: u32,
+) -> Result<Winner> {
+    let rows = z.rows();
+    let lanes = z.cols() / parts;
     // Step 1: drop what no comparison sees, so that products of what is left are short.
-    let surplus = z.scale.saturating_sub(scale);
+    let surplus = z_scale.saturating_sub(scale);
     let granularity = surplus.saturating_sub(GUARD);
-    let mut candidates =
-        without_low_bits(ctx, &z.share, granularity, |x| x >> granularity << granularity);
+    let mut candidates = without_low_bits(ctx, z, granularity, |x| x >> granularity << granularity);
     let (mut left, mut bits) = (parts, Vec::new());
     while left > 1 {
         let ctx = ctx.step("level");
@@ -87,7 +117,7 @@ pub async fn tournament<S: Security>(
         left -= left / 2;
         relieve(&ctx).await?;
     }
-    Ok(Winner { value: Fixed::new(candidates, z.scale), bits })
+    Ok(Winner { value: Fixed::new(candidates, z_scale), bits })
 }
 
 /// What is left of `x` where `drop` takes `bits` low bits off each component: on the whole

@@ -23,6 +23,12 @@ pub(super) const ZERO: Octet = [0; LANES];
 pub(super) trait Simd: Copy {
     /// Eight words in registers.
     type Vector: Copy;
+    /// A factor of several products.
+    type Factor: Copy;
+    /// A sum of products that grows, put together at the end.
+    type Sum: Copy;
+    /// How many vectors the registers hold.
+    const REGISTERS: usize;
     /// Reads an octet.
     fn load(self, octet: &Octet) -> Self::Vector;
     /// Overwrites an octet.
@@ -35,6 +41,14 @@ pub(super) trait Simd: Copy {
     fn sub(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// `x * y`.
     fn mul(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `y` as a factor.
+    fn factor(self, y: Self::Vector) -> Self::Factor;
+    /// The sum of no products.
+    fn no_products(self) -> Self::Sum;
+    /// `sum + x * y`.
+    fn add_product(self, sum: Self::Sum, x: Self::Vector, y: Self::Factor) -> Self::Sum;
+    /// `x` plus a sum of products.
+    fn add_sum(self, x: Self::Vector, sum: Self::Sum) -> Self::Vector;
     /// `x ^ y`.
     fn xor(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// `x & y`.
@@ -59,6 +73,9 @@ pub(super) struct Plain;
 
 impl Simd for Plain {
     type Vector = Octet;
+    type Factor = Octet;
+    type Sum = Octet;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn load(self, octet: &Octet) -> Octet {
@@ -88,6 +105,26 @@ impl Simd for Plain {
     #[inline(always)]
     fn mul(self, x: Octet, y: Octet) -> Octet {
         std::array::from_fn(|lane| x[lane].wrapping_mul(y[lane]))
+    }
+
+    #[inline(always)]
+    fn factor(self, y: Octet) -> Octet {
+        y
+    }
+
+    #[inline(always)]
+    fn no_products(self) -> Octet {
+        self.splat(0)
+    }
+
+    #[inline(always)]
+    fn add_product(self, sum: Octet, x: Octet, y: Octet) -> Octet {
+        self.add(sum, self.mul(x, y))
+    }
+
+    #[inline(always)]
+    fn add_sum(self, x: Octet, sum: Octet) -> Octet {
+        self.add(x, sum)
     }
 
     #[inline(always)]
@@ -230,11 +267,13 @@ mod tests {
     use proptest::prelude::*;
 
     vectorised! {
-        fn all_operations(simd, out: &mut [Octet; 6], x: &Octet, y: &Octet) {
+        fn all_operations(simd, out: &mut [Octet; 7], x: &Octet, y: &Octet) {
             let (x, y) = (simd.load(x), simd.load(y));
+            let squares = simd.add_product(simd.no_products(), x, simd.factor(x));
+            let both = simd.add_product(squares, y, simd.factor(y));
             let results = [
                 simd.add(x, y), simd.sub(x, y), simd.mul(x, y), simd.xor(x, y), simd.and(x, y),
-                simd.add_where(0b1001_0110, x, y),
+                simd.add_where(0b1001_0110, x, y), simd.add_sum(x, both),
             ];
             for (out, result) in out.iter_mut().zip(results) {
                 simd.store(out, simd.add(result, simd.splat(1)));
@@ -254,18 +293,21 @@ mod tests {
     proptest! {
         #[test]
         fn all_processors_agree(x: Octet, y: Octet, words: [Octet; LANES]) {
-            let mut expected = [ZERO; 6];
+            let mut expected = [ZERO; 7];
             for lane in 0..LANES {
                 let (x, y) = (x[lane], y[lane]);
                 let some = if 0b1001_0110 >> lane & 1 == 1 { x.wrapping_add(y) } else { x };
-                let results =
-                    [x.wrapping_add(y), x.wrapping_sub(y), x.wrapping_mul(y), x ^ y, x & y, some];
+                let squares = x.wrapping_mul(x).wrapping_add(y.wrapping_mul(y));
+                let results = [
+                    x.wrapping_add(y), x.wrapping_sub(y), x.wrapping_mul(y), x ^ y, x & y, some,
+                    x.wrapping_add(squares),
+                ];
                 for (expected, result) in expected.iter_mut().zip(results) {
                     expected[lane] = result.wrapping_add(1);
                 }
             }
             for level in Level::available() {
-                let mut out = [ZERO; 6];
+                let mut out = [ZERO; 7];
                 all_operations(level, &mut out, &x, &y);
                 prop_assert_eq!(out, expected);
                 let mut turned = words;

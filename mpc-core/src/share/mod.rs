@@ -23,6 +23,7 @@ mod additive;
 mod arith;
 mod bin;
 mod fixed;
+mod memory;
 mod pool;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! as much as the arithmetic. What is kept here is wiped at once, but for a thread that runs
 //! a session ([`Reuse`]): there it is wiped when zeros are asked for, and at the end.
 
+use super::memory::Memory;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -14,9 +15,12 @@ use std::marker::PhantomData;
 const SHORTEST: u32 = 9;
 /// The same of the longest: 32 MiB.
 const LONGEST: u32 = 22;
-/// Words of the buffers of a thread, in use or kept, beyond which it keeps none: 448 MiB. What
+/// Words of the buffers of a thread, in use or kept, beyond which it keeps none: 512 MiB. What
 /// was not used for longest goes first.
-const BUDGET: usize = 56 << 20;
+const BUDGET: usize = 64 << 20;
+/// A buffer of the smallest size that is kept serves, of so many: another one that fits is
+/// better than one that has to be paged in.
+const SIZES: usize = 2;
 /// A buffer goes when so many others have been put back since: its time is over, like that of
 /// what prepared a training once the batches begin.
 const PATIENCE: u64 = 1 << 15;
@@ -25,7 +29,7 @@ const PATIENCE: u64 = 1 << 15;
 #[derive(Default)]
 pub(super) struct Buffer {
     /// Zero from `written` on.
-    pub(super) words: Vec<u64>,
+    pub(super) words: Memory,
     pub(super) written: usize,
     /// Whether it was handed out here: what comes from elsewhere is not kept.
     pooled: bool,
@@ -36,13 +40,13 @@ pub(super) struct Buffer {
 impl Buffer {
     /// Words of any content.
     pub(super) fn of(words: Vec<u64>) -> Buffer {
-        Buffer { written: words.len(), words, ..Buffer::default() }
+        Buffer { written: words.len(), words: Memory::Heap(words), ..Buffer::default() }
     }
 
     fn wipe(&mut self) {
         // A plain fill is a fast memset; the barrier keeps it from being optimised away.
         self.words[..self.written].fill(0);
-        zeroize::optimization_barrier(self.words.as_slice());
+        zeroize::optimization_barrier(&self.words[..]);
         self.written = 0;
     }
 }
@@ -67,10 +71,11 @@ impl Pool {
         self.buffers.iter_mut().flatten().for_each(Buffer::wipe);
     }
 
-    /// Hands out a buffer of `2^size` words, if one is kept.
+    /// Hands out a buffer of `2^size` words, or of one of the next [`SIZES`] sizes, if one is kept.
     fn take(&mut self, size: u32) -> Option<Buffer> {
-        self.in_use += 1 << size;
-        let buffer = self.buffers[(size - SHORTEST) as usize].pop_back();
+        let fits = (size - SHORTEST) as usize..;
+        let buffer = self.buffers[fits].iter_mut().take(SIZES).find_map(VecDeque::pop_back);
+        self.in_use += buffer.as_ref().map_or(1 << size, |buffer| buffer.words.len());
         match &buffer {
             Some(buffer) => self.words -= buffer.words.len(),
             None => self.drop_old(),
@@ -152,7 +157,10 @@ fn size_of(len: usize) -> Option<u32> {
 
 /// A buffer of at least `len` words: zeros, or else whatever was in it.
 pub(super) fn take(len: usize, zeros: bool) -> Buffer {
-    let fresh = |words, pooled| Buffer { words: vec![0; words], written: len, pooled, kept_at: 0 };
+    let fresh = |words, pooled| {
+        let words = Memory::zeroed(words);
+        Buffer { words, written: len, pooled, kept_at: 0 }
+    };
     let Some(size) = size_of(len) else { return fresh(len, false) };
     let kept = POOL.try_with(|pool| pool.borrow_mut().take(size));
     // At the end of a thread nothing is kept any more. Zeros from the system are not
@@ -243,6 +251,6 @@ mod tests {
         keep(used(1000));
         assert_eq!(kept(), 7, "the outer one goes on");
         drop(reuse);
-        assert!(POOL.with_borrow(|pool| pool.buffers[1].iter().all(|b| b.words == [0; 1024])));
+        assert!(POOL.with_borrow(|pool| pool.buffers[1].iter().all(|b| b.words[..] == [0; 1024])));
     }
 }

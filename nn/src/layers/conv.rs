@@ -44,7 +44,15 @@ impl<T: Clone> Conv<T> {
         Conv { parameters, input_scale, filters, places, windows }
     }
 
-    /// The exact output, and the windows at their scale.
+    /// The windows of each image, a row each.
+    fn windows<E: Engine<Tensor = T>>(&self, engine: &E, input: &T) -> Result<T> {
+        let [rows, _] = engine.shape(input);
+        let windows = engine.gather(input, &self.windows)?;
+        let window = self.windows.long() / self.places;
+        engine.reshape(windows, [rows * self.places, window])
+    }
+
+    /// The exact output, and the input at its scale: windows overlap, so they are not kept.
     pub(super) async fn forward<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
@@ -52,16 +60,13 @@ impl<T: Clone> Conv<T> {
     ) -> Result<(T, Saved<T>)> {
         let input = engine.step("input").align(input, self.input_scale).await?;
         let [rows, _] = engine.shape(&input);
-        let windows = engine.gather(&input, &self.windows)?;
-        drop(input);
-        let window = self.windows.long() / self.places;
-        let windows = engine.reshape(windows, [rows * self.places, window])?;
+        let windows = self.windows(engine, &input)?;
         let Parameters { weights, bias } = &self.parameters;
         let product = engine.step("product");
         let output = product.matmul(&windows, Trans::No, weights, Trans::Yes).await?;
         let output = engine.add_row(output, bias)?;
         let output = engine.reshape(output, [rows, self.places * self.filters])?;
-        Ok((output, vec![windows]))
+        Ok((output, vec![input]))
     }
 
     /// The error as a row of filters for each window.
@@ -73,11 +78,12 @@ impl<T: Clone> Conv<T> {
     pub(super) async fn gradient<E: Engine<Tensor = T>>(
         &self,
         engine: &E,
-        windows: &T,
+        input: &T,
         error: &T,
     ) -> Result<Parameters<T>> {
+        let windows = self.windows(engine, input)?;
         let error = self.by_window(engine, error)?;
-        let weights = engine.matmul(&error, Trans::Yes, windows, Trans::No).await?;
+        let weights = engine.matmul(&error, Trans::Yes, &windows, Trans::No).await?;
         Ok(Parameters { weights, bias: engine.sum_rows(&error)? })
     }
 

@@ -39,12 +39,10 @@ pub fn share<A: Algebra>(party: PartyId, first: &[u64], second: &[u64]) -> Words
     low
 }
 
-/// [`share`] of a vector.
-pub fn share_vector<A: Algebra>(party: PartyId, x: &Shared) -> Words {
+/// Overwrites a vector with the [`share`] of another one.
+pub fn share_vector<A: Algebra>(party: PartyId, x: &Shared, share: &mut [u64]) {
     let [low, high] = ends::<A>(party, &x.first, &x.second);
-    let mut share = Words::zeroed(low.len());
-    A::fold(&mut share, &low, &high, X);
-    share
+    A::fold(share, &low, &high, X);
 }
 
 /// What the components count in the share: that is their sum, each element of a list times the
@@ -152,7 +150,9 @@ mod tests {
                 element.iter().flat_map(|word| vec![*word; A::GROUP]).collect()
             };
             let shared = Shared { first: vector(first), second: vector(second) };
-            assert_eq!(share_vector::<A>(party, &shared).to_vec(), vector(&u[i]).to_vec());
+            let mut share = vec![7; shared.first.len()];
+            share_vector::<A>(party, &shared, &mut share);
+            assert_eq!(share, vector(&u[i]).to_vec());
         }
     }
 

@@ -45,6 +45,28 @@ fn weighted_rows<const D: usize>(matrix: [MatRef<'_>; 2], challenges: &[u64]) ->
     Shared { first, second }
 }
 
+/// Columns whose sums are formed and made a share in one go: their components need not exist as
+/// a whole, and stay in cache.
+const BLOCK: usize = 256;
+
+/// This party's share of [`weighted_rows`].
+fn share_of_weighted_rows<const D: usize>(
+    party: PartyId,
+    matrix: [MatRef<'_>; 2],
+    challenges: &[u64],
+) -> Words {
+    let [rows, cols] = [matrix[0].rows(), matrix[0].cols()];
+    let write = |share: &mut [u64]| {
+        for (start, share) in (0..cols).step_by(BLOCK).zip(share.chunks_mut(BLOCK * D)) {
+            let width = BLOCK.min(cols - start);
+            let block = matrix.map(|matrix| matrix.block(0, rows, start, width));
+            let sums = weighted_rows::<D>(block, challenges);
+            line::share_vector::<Words64<D>>(party, &sums, share);
+        }
+    };
+    Words::overwritten(vector_words::<Words64<D>>(cols), write)
+}
+
 impl MatrixProduct<'_> {
     /// The claim that `l Z r = (l X) (Y r)`, for fresh challenges.
     ///
@@ -69,13 +91,10 @@ impl MatrixProduct<'_> {
             Some(_) => [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner)),
         };
         let of_part = |part: usize| x.map(|x| x.block(0, rows, part * inner, inner));
-        let share = |sums: Shared| line::share_vector::<Words64<D>>(party, &sums);
+        let share = |matrix, challenges| share_of_weighted_rows::<D>(party, matrix, challenges);
         let (x, y): (Vec<Words>, Vec<Words>) = parts
             .enumerate()
-            .map(|(part, right)| {
-                let x = weighted_rows::<D>(of_part(part), &left);
-                (share(x), share(weighted_rows::<D>(y, right)))
-            })
+            .map(|(part, right)| (share(of_part(part), &left[..]), share(y, right)))
             .unzip();
         let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
         let [x, y] = [x, y].map(|parts| parts.iter().map(|part| &part[..]).collect());
@@ -107,8 +126,10 @@ impl Claim {
     /// nothing yet.
     pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
         let words = start..start + other.x.len();
-        let zeros = Words::zeroed(words.len());
-        A::fold(self.part::<A>(0, &words), &zeros, &other.x, factor);
+        let block = BLOCK * A::WIDTH;
+        let zeros = Words::zeroed(block.min(words.len()));
+        let blocks = self.part::<A>(0, &words).chunks_mut(block).zip(other.x.chunks(block));
+        blocks.for_each(|(to, x)| A::fold(to, &zeros[..x.len()], x, factor));
         self.part::<A>(1, &words).copy_from_slice(&other.y);
         let mut z = other.z.clone();
         z.update(|z| A::scale(z, factor));

@@ -57,8 +57,8 @@ impl<const D: usize> GaloisRing<D> {
         let (x, y) = (x.chunks_exact(Self::PART), y.chunks_exact(Self::PART));
         for ((sums, x), y) in sums.zip(x).zip(y) {
             match D {
-                48 => add_product::<S, 6, 12>(simd, sums, x, y),
-                _ => add_product::<S, 4, 8>(simd, sums, x, y),
+                48 => add_product::<S, 6>(simd, sums, x, y),
+                _ => add_product::<S, 4>(simd, sums, x, y),
             }
         }
     }
@@ -97,29 +97,19 @@ impl<const D: usize> GaloisRing<D> {
     }
 }
 
-/// Adds the product of two polynomials of `N` coefficients to `sums`; `M = 2 N`.
+/// Adds the product of two polynomials of `N` coefficients to `sums`, coefficient by coefficient.
 #[inline(always)]
-fn add_product<S: Simd, const N: usize, const M: usize>(
-    simd: S,
-    sums: &mut [Octet],
-    x: &[Octet],
-    y: &[Octet],
-) {
-    let mut product = [simd.splat(0); M];
-    for (product, sum) in product.iter_mut().zip(&*sums) {
-        *product = simd.load(sum);
+fn add_product<S: Simd, const N: usize>(simd: S, sums: &mut [Octet], x: &[Octet], y: &[Octet]) {
+    let mut factors = [simd.factor(simd.splat(0)); N];
+    for (factor, y) in factors.iter_mut().zip(y) {
+        *factor = simd.factor(simd.load(y));
     }
-    let mut right = [simd.splat(0); N];
-    for (right, y) in right.iter_mut().zip(y) {
-        *right = simd.load(y);
-    }
-    for i in 0..N {
-        let x = simd.load(&x[i]);
-        for j in 0..N {
-            product[i + j] = simd.add(product[i + j], simd.mul(x, right[j]));
+    let x: &[Octet; N] = x.first_chunk().expect("N coefficients");
+    for (k, to) in sums[..2 * N - 1].iter_mut().enumerate() {
+        let mut sum = simd.no_products();
+        for i in (k + 1).saturating_sub(N)..N.min(k + 1) {
+            sum = simd.add_product(sum, simd.load(&x[i]), factors[k - i]);
         }
-    }
-    for (sum, product) in sums.iter_mut().zip(&product) {
-        simd.store(sum, *product);
+        simd.store(to, simd.add_sum(simd.load(to), sum));
     }
 }

@@ -157,24 +157,29 @@ vectorised! {
 
 vectorised! {
     fn combine<const D: usize>(simd, out: &mut [u64], parts: &[(&[u64], &[u64])]) {
-        match D {
-            48 => combine_tiles::<S, D, 12>(simd, out, parts),
-            _ => combine_tiles::<S, D, 4>(simd, out, parts),
+        // As many sums as the registers hold, beside the words and weights of a row.
+        match (D, S::REGISTERS) {
+            (48, 32) => combine_tiles::<S, D, 12, 2>(simd, out, parts),
+            (48, _) => combine_tiles::<S, D, 3, 1>(simd, out, parts),
+            _ => combine_tiles::<S, D, 4, 1>(simd, out, parts),
         }
     }
 }
 
-/// [`GaloisRing::combine`], `WIDE` coefficients of two octets at a time.
+/// [`GaloisRing::combine`], `WIDE` coefficients of `MANY` octets at a time.
 #[inline(always)]
-fn combine_tiles<S: Simd, const D: usize, const WIDE: usize>(
+fn combine_tiles<S: Simd, const D: usize, const WIDE: usize, const MANY: usize>(
     simd: S,
     out: &mut [u64],
     parts: &[(&[u64], &[u64])],
 ) {
-    for (pair, out) in octets_mut(out).chunks_mut(2 * D).enumerate() {
-        match out.len() / D {
-            2 => combine_octets::<S, D, WIDE, 2>(simd, out, 2 * pair, parts),
-            _ => combine_octets::<S, D, WIDE, 1>(simd, out, 2 * pair, parts),
+    for (number, out) in octets_mut(out).chunks_mut(MANY * D).enumerate() {
+        if out.len() == MANY * D {
+            combine_octets::<S, D, WIDE, MANY>(simd, out, MANY * number, parts);
+        } else {
+            for (after, out) in out.chunks_exact_mut(D).enumerate() {
+                combine_octets::<S, D, WIDE, 1>(simd, out, MANY * number + after, parts);
+            }
         }
     }
 }
@@ -188,7 +193,7 @@ fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usiz
     parts: &[(&[u64], &[u64])],
 ) {
     for tile in (0..D).step_by(WIDE) {
-        let mut sums = [[simd.splat(0); OCTETS]; WIDE];
+        let mut sums = [[simd.no_products(); OCTETS]; WIDE];
         for (rows, weights) in parts {
             let count = weights.len() / D;
             let rows = &octets(rows)[first * count..];
@@ -198,16 +203,16 @@ fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usiz
                     *x = simd.load(&rows[octet * count + row]);
                 }
                 for (sums, weight) in sums.iter_mut().zip(&weights[tile..tile + WIDE]) {
-                    let weight = simd.splat(*weight);
+                    let weight = simd.factor(simd.splat(*weight));
                     for (sum, x) in sums.iter_mut().zip(&x) {
-                        *sum = simd.add(*sum, simd.mul(*x, weight));
+                        *sum = simd.add_product(*sum, *x, weight);
                     }
                 }
             }
         }
         for (octet, out) in out.chunks_exact_mut(D).enumerate() {
             for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(&sums) {
-                simd.store(out, sums[octet]);
+                simd.store(out, simd.add_sum(simd.splat(0), sums[octet]));
             }
         }
     }

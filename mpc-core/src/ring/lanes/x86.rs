@@ -3,9 +3,9 @@
 use super::{Octet, Simd};
 use crate::ring::simd::{Level, Width, transpose_8x8};
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm256_add_epi64, _mm256_and_si256, _mm256_loadu_si256, _mm256_mul_epu32,
-    _mm256_mullo_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi32, _mm256_slli_epi64,
-    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_sub_epi64, _mm256_xor_si256, _mm512_add_epi64,
+    __m256i, __m512i, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_loadu_si256,
+    _mm256_mul_epu32, _mm256_mullo_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi32,
+    _mm256_slli_epi64, _mm256_storeu_si256, _mm256_sub_epi64, _mm256_xor_si256, _mm512_add_epi64,
     _mm512_and_si512, _mm512_loadu_si512, _mm512_mask_add_epi64, _mm512_mullo_epi64,
     _mm512_set1_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
 };
@@ -37,6 +37,9 @@ impl Avx2 {
 
 impl Simd for Avx512 {
     type Vector = __m512i;
+    type Factor = __m512i;
+    type Sum = __m512i;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     fn load(self, octet: &Octet) -> __m512i {
@@ -69,6 +72,26 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn factor(self, y: __m512i) -> __m512i {
+        y
+    }
+
+    #[inline(always)]
+    fn no_products(self) -> __m512i {
+        self.splat(0)
+    }
+
+    #[inline(always)]
+    fn add_product(self, sum: __m512i, x: __m512i, y: __m512i) -> __m512i {
+        self.add(sum, self.mul(x, y))
+    }
+
+    #[inline(always)]
+    fn add_sum(self, x: __m512i, sum: __m512i) -> __m512i {
+        self.add(x, sum)
+    }
+
+    #[inline(always)]
     fn xor(self, x: __m512i, y: __m512i) -> __m512i {
         unsafe { _mm512_xor_si512(x, y) }
     }
@@ -97,8 +120,19 @@ fn zip(x: Pair, y: Pair, f: impl Fn(__m256i, __m256i) -> __m256i) -> Pair {
     [f(x[0], y[0]), f(x[1], y[1])]
 }
 
+/// Swaps the 32-bit halves of each word.
+#[inline(always)]
+fn swap_halves(words: __m256i) -> __m256i {
+    unsafe { _mm256_shuffle_epi32::<0b10_11_00_01>(words) }
+}
+
 impl Simd for Avx2 {
     type Vector = Pair;
+    /// The factor, and the same with the halves of its words swapped.
+    type Factor = [Pair; 2];
+    /// Products of lower halves; and of crossed ones, from which the lower 32 bits count.
+    type Sum = [Pair; 2];
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn load(self, octet: &Octet) -> Pair {
@@ -131,12 +165,35 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn mul(self, x: Pair, y: Pair) -> Pair {
-        zip(x, y, |x, y| unsafe {
-            // x_0 y_0 + 2^32 (x_0 y_1 + x_1 y_0), from halves of words.
-            let crossed = _mm256_mullo_epi32(x, _mm256_shuffle_epi32::<0b10_11_00_01>(y));
-            let cross = _mm256_add_epi64(crossed, _mm256_srli_epi64::<32>(crossed));
-            _mm256_add_epi64(_mm256_mul_epu32(x, y), _mm256_slli_epi64::<32>(cross))
-        })
+        let sum = self.add_product(self.no_products(), x, self.factor(y));
+        self.add_sum(self.splat(0), sum)
+    }
+
+    #[inline(always)]
+    fn factor(self, y: Pair) -> [Pair; 2] {
+        [y, y.map(swap_halves)]
+    }
+
+    #[inline(always)]
+    fn no_products(self) -> [Pair; 2] {
+        [self.splat(0); 2]
+    }
+
+    /// `x y = x_0 y_0 + 2^32 (x_0 y_1 + x_1 y_0)`, from halves of words.
+    #[inline(always)]
+    fn add_product(self, [low, crossed]: [Pair; 2], x: Pair, [y, swapped]: [Pair; 2]) -> [Pair; 2] {
+        let low_products = zip(x, y, |x, y| unsafe { _mm256_mul_epu32(x, y) });
+        let both = zip(x, swapped, |x, y| unsafe { _mm256_mullo_epi32(x, y) });
+        let crossed = zip(crossed, both, |x, y| unsafe { _mm256_add_epi32(x, y) });
+        [self.add(low, low_products), crossed]
+    }
+
+    #[inline(always)]
+    fn add_sum(self, x: Pair, [low, crossed]: [Pair; 2]) -> Pair {
+        let crossed = crossed.map(|crossed| unsafe {
+            _mm256_slli_epi64::<32>(_mm256_add_epi64(crossed, swap_halves(crossed)))
+        });
+        self.add(self.add(x, low), crossed)
     }
 
     #[inline(always)]

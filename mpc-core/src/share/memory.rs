@@ -1,0 +1,78 @@
+//! Where words lie: in the heap, or from a megabyte on in pages of their own.
+
+use memmap2::{Advice, MmapMut};
+use std::ops::{Deref, DerefMut};
+
+/// From how many words on a buffer gets pages of its own: 1 MiB. They go back to the system
+/// when it is dropped, whatever lies behind it; in the heap, buffers of many sizes leave gaps
+/// that stay.
+const PAGED_FROM: usize = 1 << 17;
+/// From how many words on these are large pages, where the system has them: 2 MiB.
+const LARGE_PAGES_FROM: usize = 1 << 18;
+
+/// Words of a fixed number.
+pub(super) enum Memory {
+    Heap(Vec<u64>),
+    Paged(MmapMut),
+}
+
+impl Memory {
+    /// Zeros, which take no memory before they are written where they have pages of their own.
+    pub(super) fn zeroed(words: usize) -> Memory {
+        let pages = (words >= PAGED_FROM).then(|| MmapMut::map_anon(words * size_of::<u64>()));
+        let Some(Ok(pages)) = pages else { return Memory::Heap(vec![0; words]) };
+        // Wishes: a system that does not know them does without.
+        #[cfg(target_os = "linux")]
+        {
+            let _ = pages.advise(Advice::DontDump);
+            if words >= LARGE_PAGES_FROM {
+                let _ = pages.advise(Advice::HugePage);
+            }
+        }
+        Memory::Paged(pages)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::Heap(Vec::new())
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u64];
+    #[inline]
+    fn deref(&self) -> &[u64] {
+        match self {
+            Memory::Heap(words) => words,
+            Memory::Paged(pages) => bytemuck::cast_slice(pages),
+        }
+    }
+}
+
+impl DerefMut for Memory {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u64] {
+        match self {
+            Memory::Heap(words) => words,
+            Memory::Paged(pages) => bytemuck::cast_slice_mut(pages),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_zero_wherever_they_lie() {
+        for words in [0, 1, PAGED_FROM - 1, PAGED_FROM, LARGE_PAGES_FROM, LARGE_PAGES_FROM + 1] {
+            let mut memory = Memory::zeroed(words);
+            assert_eq!(matches!(memory, Memory::Paged(_)), words >= PAGED_FROM);
+            assert_eq!(memory.len(), words);
+            assert!(memory.iter().all(|word| *word == 0));
+            memory.fill(u64::MAX);
+            assert!(memory.iter().all(|word| *word == u64::MAX));
+        }
+    }
+}
