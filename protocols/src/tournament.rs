@@ -25,8 +25,8 @@ use mpc_core::share::{Arith, Fixed, Words};
 /// adds nothing to the error of the rounding after.
 const GUARD: u32 = 4;
 
-/// Candidates that compete at a time, whole rows of them: what a level of more would hold is
-/// worth more than the rounds of another tournament.
+/// Candidates that compete at a time where products are kept for their verification, whole rows
+/// of them: what a level of more would hold is worth more than the rounds of another tournament.
 const AT_A_TIME: usize = 1 << 19;
 
 /// The winner among the parts of each row, and the bits of the matches.
@@ -48,8 +48,8 @@ pub struct Winner {
 /// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
 /// fewer where `z` has more fractional bits than `scale`.
 ///
-/// Of more than half a million candidates some rows compete after the others, each time in so many
-/// rounds; and they are verified in parts, see [`relieve`].
+/// In the malicious mode, of more than half a million candidates some rows compete after the
+/// others, each time in so many rounds, and they are verified in parts, see [`relieve`].
 ///
 /// # Security
 /// Comparisons and products; nothing is opened, also not who wins.
@@ -62,15 +62,25 @@ pub async fn tournament<S: Security>(
     parts: usize,
     scale: u32,
 ) -> Result<Winner> {
-    let [rows, cols] = z.shape();
+    let [_, cols] = z.shape();
     if parts == 0 || !cols.is_multiple_of(parts) {
         return Err(Error::Misuse(format!("{cols} columns are not {parts} equal parts")));
     }
-    let at_a_time = (AT_A_TIME / cols.max(1)).max(1);
-    if rows <= at_a_time {
+    if !S::VERIFIED || z.share.len() <= AT_A_TIME {
         return compete(ctx, &z.share, z.scale, parts, scale).await;
     }
-    let mut heats = Vec::new();
+    in_heats(ctx, z, parts, scale, (AT_A_TIME / cols).max(1)).await
+}
+
+/// The tournament of so many rows at a time.
+async fn in_heats<S: Security>(
+    ctx: &Ctx<S>,
+    z: &Fixed,
+    parts: usize,
+    scale: u32,
+    at_a_time: usize,
+) -> Result<Winner> {
+    let (rows, mut heats) = (z.share.rows(), Vec::new());
     for first in (0..rows).step_by(at_a_time) {
         let rows: Vec<usize> = (first..rows.min(first + at_a_time)).collect();
         let some = z.share.select_rows(&rows)?;
@@ -165,4 +175,46 @@ fn winners(x: &Arith<Z64>, lead: &Arith<Z64>, matches: usize) -> Arith<Z64> {
     };
     let (first, second) = (of(x.first(), lead.first()), of(x.second(), lead.second()));
     Arith::from_components([rows, left], first, second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::verify;
+    use mpc_core::security::Malicious;
+    use mpc_core::testing::{deal, reconstruct, run3};
+
+    /// Rows that compete after others win as they would together.
+    #[test]
+    fn heats() {
+        const SHAPE: [usize; 2] = [5, 8];
+        let words: Vec<u64> = (0..40u64).map(|i| ((i * 23 % 40) as i64 - 20) as u64).collect();
+        let won = |at_a_time: usize| {
+            let dealt = deal::<Z64>(3, SHAPE, &words);
+            let shares = run3(7, |ctx: Ctx<Malicious>| {
+                let z = Fixed::new(dealt[ctx.party().index()].clone(), 0);
+                async move {
+                    let won = in_heats(&ctx.step("heats"), &z, 4, 0, at_a_time).await?;
+                    verify(&ctx).await?;
+                    Ok([vec![won.value.share], won.bits].concat())
+                }
+            });
+            let of = |at: usize| {
+                let shares = shares.each_ref().map(|shares| shares[at].clone());
+                (shares[0].shape(), reconstruct(&shares))
+            };
+            [of(0), of(1), of(2)]
+        };
+        let together = won(5);
+        let largest = |row: usize, lane: usize| {
+            let candidates = (0..4).map(|part| words[row * 8 + part * 2 + lane] as i64);
+            candidates.max().expect("four") as u64
+        };
+        let expected: Vec<u64> = (0..10).map(|at| largest(at / 2, at % 2)).collect();
+        assert_eq!(together[0], ([5, 2], expected));
+        assert_eq!([together[1].0, together[2].0], [[5, 4], [5, 2]]);
+        for at_a_time in [1, 2, 3] {
+            assert_eq!(won(at_a_time), together);
+        }
+    }
 }
