@@ -124,6 +124,12 @@ impl<S: Security> Ctx<S> {
         self.recorder().waiting()
     }
 
+    /// Whether products are kept for their verification: in the malicious mode, unless they take
+    /// triples.
+    pub fn keeps_products(&self) -> bool {
+        S::VERIFIED && self.session.triples.borrow().is_none()
+    }
+
     /// Whether a verification could begin here: none is under way, and products do not take
     /// triples, of which each has its place.
     pub fn may_verify(&self) -> bool {

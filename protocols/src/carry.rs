@@ -21,17 +21,20 @@ use mpc_core::share::Bin;
 pub async fn carry_out<S: Security>(ctx: &Ctx<S>, mut g: Bin, mut p: Bin) -> Result<Bin> {
     while g.planes() > 1 {
         let (planes, pairs) = (g.planes(), g.planes() / 2);
-        let (g_lo, g_hi) = (g.every_second(0, pairs), g.every_second(1, pairs));
-        let (p_lo, p_hi) = (p.every_second(2, pairs - 1), p.every_second(1, pairs));
-        let products =
-            and(ctx, &Bin::concat(&[&p_hi, &p_hi.slice(1..pairs)]), &Bin::concat(&[&g_lo, &p_lo]))
-                .await?;
-        let g_pairs = g_hi.xor(&products.slice(0..pairs));
-        // The lowest p is a placeholder: no carry ever passes through the lowest group.
-        let p_pairs = [&p_hi.slice(0..1), &products.slice(pairs..2 * pairs - 1)];
         let rest = 2 * pairs..planes;
-        g = Bin::concat(&[&g_pairs, &g.slice(rest.clone())]);
-        p = Bin::concat(&[p_pairs[0], p_pairs[1], &p.slice(rest)]);
+        let low = |from: usize| (from..pairs).map(|pair| 2 * pair);
+        let high = |from: usize| (from..pairs).map(|pair| 2 * pair + 1);
+        // p_hi g_lo of all groups, then p_hi p_lo of all but the lowest.
+        let x = Bin::pick(high(0).chain(high(1)).map(|plane| (&p, plane)));
+        let of_g = low(0).map(|plane| (&g, plane));
+        let y = Bin::pick(of_g.chain(low(1).map(|plane| (&p, plane))));
+        let products = and(ctx, &x, &y).await?;
+        let of_g = high(0).chain(rest.clone()).map(|plane| (&g, plane));
+        g = Bin::pick(of_g).xor_from(0, &products, pairs);
+        // The lowest p is a placeholder: no carry ever passes through the lowest group.
+        let of_p = (pairs..2 * pairs - 1).map(|plane| (&products, plane));
+        let of_p = std::iter::once((&p, 1)).chain(of_p);
+        p = Bin::pick(of_p.chain(rest.map(|plane| (&p, plane))));
     }
     Ok(g)
 }

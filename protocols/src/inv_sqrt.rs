@@ -92,8 +92,8 @@ async fn product<S: Security>(ctx: &Ctx<S>, x: &Fixed, y: &Fixed) -> Result<Fixe
 
 /// `bit 2p OR bit 2p + 1` for every pair `p`.
 async fn pairs_or<S: Security>(ctx: &Ctx<S>, bits: &Bin, pairs: usize) -> Result<Bin> {
-    let (low, high) = (bits.every_second(0, pairs), bits.every_second(1, pairs));
-    or(ctx, &low, &high).await
+    let of_pairs = |bit: usize| Bin::pick((0..pairs).map(|pair| (bits, 2 * pair + bit)));
+    or(ctx, &of_pairs(0), &of_pairs(1)).await
 }
 
 async fn or<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {

@@ -60,10 +60,8 @@ pub async fn addends_claiming<S: Security, R: Ring>(
     let x = Bin::from_components(lanes, width, first, second);
     let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
     let carries = input_planes(ctx, lanes, width - 1, known).await?;
-    let none = Words::zeroed(lanes.div_ceil(64));
-    let none = Bin::from_components(lanes, 1, none.clone(), none);
-    let carried = Bin::concat(&[&none, &carries]);
     ctx.record(|| {
+        let carried = Bin::concat(&[&Bin::zeros(lanes, 1), &carries]);
         let (x, below) = (x.slice(0..width - 1), carried.slice(0..width - 1));
         let [a, b] = [Known::First, Known::Second].map(|part| thirds.xor_known(&below, &x, part));
         Product::And {
@@ -72,5 +70,5 @@ pub async fn addends_claiming<S: Security, R: Ring>(
         }
     });
     let [known, lacking] = thirds.split(&x);
-    Ok([known.xor(&carried), lacking])
+    Ok([known.xor_from(1, &carries, width - 1), lacking])
 }

@@ -48,8 +48,9 @@ pub struct Winner {
 /// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
 /// fewer where `z` has more fractional bits than `scale`.
 ///
-/// In the malicious mode, of more than half a million candidates some rows compete after the
-/// others, each time in so many rounds, and they are verified in parts, see [`relieve`].
+/// Where products are kept for their verification, of more than half a million candidates some
+/// rows compete after the others, each time in so many rounds, and they are verified in parts,
+/// see [`relieve`].
 ///
 /// # Security
 /// Comparisons and products; nothing is opened, also not who wins.
@@ -66,7 +67,7 @@ pub async fn tournament<S: Security>(
     if parts == 0 || !cols.is_multiple_of(parts) {
         return Err(Error::Misuse(format!("{cols} columns are not {parts} equal parts")));
     }
-    if !S::VERIFIED || z.share.len() <= AT_A_TIME {
+    if !ctx.keeps_products() || z.share.len() <= AT_A_TIME {
         return compete(ctx, &z.share, z.scale, parts, scale).await;
     }
     in_heats(ctx, z, parts, scale, (AT_A_TIME / cols).max(1)).await

@@ -27,7 +27,7 @@ pub(super) trait Simd: Copy {
     type Factor: Copy;
     /// A sum of products that grows, put together at the end.
     type Sum: Copy;
-    /// How many vectors the registers hold.
+    /// About how many vectors the registers hold.
     const REGISTERS: usize;
     /// Reads an octet.
     fn load(self, octet: &Octet) -> Self::Vector;

@@ -129,13 +129,33 @@ impl Bin {
         self.map(planes.len(), |x| x[planes.start * stride..planes.end * stride].into())
     }
 
-    /// Every second plane, from plane `start` on, `count` of them.
-    pub fn every_second(&self, start: usize, count: usize) -> Self {
-        let stride = self.stride();
-        self.map(count, |x| {
-            let planes = (start..).step_by(2).take(count);
-            planes.map(|plane| &x[plane * stride..(plane + 1) * stride]).collect()
-        })
+    /// Planes in any order, each the one of that number of a sharing.
+    ///
+    /// # Panics
+    /// If the numbers of lanes differ, there is no such plane, or there are none at all.
+    pub fn pick<'a>(planes: impl IntoIterator<Item = (&'a Self, usize)>) -> Self {
+        let planes: Vec<(&Self, usize)> = planes.into_iter().collect();
+        let lanes = planes[0].0.lanes;
+        assert!(planes.iter().all(|(of, _)| of.lanes == lanes), "pick: lanes");
+        let stride = lanes.div_ceil(64);
+        let join = |component: fn(&Self) -> &[u64]| -> Words {
+            planes.iter().map(|(of, plane)| &component(of)[plane * stride..][..stride]).collect()
+        };
+        Self::from_components(lanes, planes.len(), join(Self::first), join(Self::second))
+    }
+
+    /// The same, the planes from number `at` on `^` the first `planes` ones of `other`.
+    ///
+    /// # Panics
+    /// If the numbers of lanes differ, or there are not so many planes.
+    pub fn xor_from(mut self, at: usize, other: &Self, planes: usize) -> Self {
+        assert_eq!(self.lanes, other.lanes, "xor: lanes");
+        let (start, len) = (at * self.stride(), planes * self.stride());
+        for (to, from) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
+            let to = &mut Arc::make_mut(to)[start..start + len];
+            to.iter_mut().zip(&from[..len]).for_each(|(to, from)| *to ^= from);
+        }
+        self
     }
 
     /// One plane of `planes * lanes` bits cut into `planes` planes of `lanes` bits.

@@ -1,6 +1,6 @@
 //! Where words lie: in the heap, or from a megabyte on in pages of their own.
 
-use memmap2::{Advice, MmapMut};
+use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};
 
 /// From how many words on a buffer gets pages of its own: 1 MiB. They go back to the system
@@ -19,11 +19,13 @@ pub(super) enum Memory {
 impl Memory {
     /// Zeros, which take no memory before they are written where they have pages of their own.
     pub(super) fn zeroed(words: usize) -> Memory {
-        let pages = (words >= PAGED_FROM).then(|| MmapMut::map_anon(words * size_of::<u64>()));
+        let pages = (words >= PAGED_FROM)
+            .then(|| MmapMut::map_anon(words.saturating_mul(size_of::<u64>())));
         let Some(Ok(pages)) = pages else { return Memory::Heap(vec![0; words]) };
         // Wishes: a system that does not know them does without.
         #[cfg(target_os = "linux")]
         {
+            use memmap2::Advice;
             let _ = pages.advise(Advice::DontDump);
             if words >= LARGE_PAGES_FROM {
                 let _ = pages.advise(Advice::HugePage);

@@ -18,8 +18,8 @@ const LONGEST: u32 = 22;
 /// Words of the buffers of a thread, in use or kept, beyond which it keeps none: 512 MiB. What
 /// was not used for longest goes first.
 const BUDGET: usize = 64 << 20;
-/// A buffer of the smallest size that is kept serves, of so many: another one that fits is
-/// better than one that has to be paged in.
+/// Of so many sizes, its own and larger ones, a buffer may be: one that fits is better than one
+/// that has to be paged in.
 const SIZES: usize = 2;
 /// A buffer goes when so many others have been put back since: its time is over, like that of
 /// what prepared a training once the batches begin.
@@ -71,7 +71,7 @@ impl Pool {
         self.buffers.iter_mut().flatten().for_each(Buffer::wipe);
     }
 
-    /// Hands out a buffer of `2^size` words, or of one of the next [`SIZES`] sizes, if one is kept.
+    /// Hands out a buffer of `2^size` words, or of the next size, if one is kept.
     fn take(&mut self, size: u32) -> Option<Buffer> {
         let fits = (size - SHORTEST) as usize..;
         let buffer = self.buffers[fits].iter_mut().take(SIZES).find_map(VecDeque::pop_back);
@@ -215,7 +215,7 @@ mod tests {
         all.into_iter().for_each(keep);
         assert_eq!(kept(LONGEST), most);
         // What is in use counts as well.
-        let one = take(longest / 2, false);
+        let one = take(longest / 4, false);
         assert_eq!(kept(LONGEST), most - 1);
         keep(one);
         // What nobody has asked for in a long time goes.
@@ -231,6 +231,23 @@ mod tests {
         for len in [257, 512, 513, 100_000, 1 << LONGEST] {
             assert_eq!(take(len, true).words.len(), len.next_power_of_two());
         }
+    }
+
+    #[test]
+    fn a_buffer_of_the_next_size_serves() {
+        let counts = || POOL.with_borrow(|pool| (pool.words, pool.in_use));
+        let reuse = Reuse::begin();
+        keep(used(2000));
+        let before = counts();
+        let zeros = take(1000, true);
+        assert_eq!((zeros.words.len(), zeros.written), (2048, 2000));
+        assert!(zeros.words[..1000].iter().all(|word| *word == 0));
+        assert_eq!(zeros.words[1500], 7, "beyond, it may hold anything");
+        keep(zeros);
+        assert_eq!(counts(), before);
+        let short = take(500, false);
+        assert_eq!(short.words.len(), 512, "no more than one size larger");
+        drop(reuse);
     }
 
     #[test]

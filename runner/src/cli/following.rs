@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long to wait for a submission that is under way.
-const SUBMISSION_PATIENCE: Duration = Duration::from_secs(5);
+const SUBMISSION_PATIENCE: Duration = Duration::from_secs(20);
 /// How long until another session is tried.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 

@@ -120,10 +120,12 @@ fn zip(x: Pair, y: Pair, f: impl Fn(__m256i, __m256i) -> __m256i) -> Pair {
     [f(x[0], y[0]), f(x[1], y[1])]
 }
 
-/// Swaps the 32-bit halves of each word.
-#[inline(always)]
-fn swap_halves(words: __m256i) -> __m256i {
-    unsafe { _mm256_shuffle_epi32::<0b10_11_00_01>(words) }
+impl Avx2 {
+    /// Swaps the 32-bit halves of each word.
+    #[inline(always)]
+    fn swap_halves(self, words: Pair) -> Pair {
+        words.map(|words| unsafe { _mm256_shuffle_epi32::<0b10_11_00_01>(words) })
+    }
 }
 
 impl Simd for Avx2 {
@@ -171,7 +173,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn factor(self, y: Pair) -> [Pair; 2] {
-        [y, y.map(swap_halves)]
+        [y, self.swap_halves(y)]
     }
 
     #[inline(always)]
@@ -190,9 +192,8 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn add_sum(self, x: Pair, [low, crossed]: [Pair; 2]) -> Pair {
-        let crossed = crossed.map(|crossed| unsafe {
-            _mm256_slli_epi64::<32>(_mm256_add_epi64(crossed, swap_halves(crossed)))
-        });
+        let both = self.add(crossed, self.swap_halves(crossed));
+        let crossed = both.map(|both| unsafe { _mm256_slli_epi64::<32>(both) });
         self.add(self.add(x, low), crossed)
     }
 
