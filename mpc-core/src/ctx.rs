@@ -130,10 +130,9 @@ impl<S: Security> Ctx<S> {
         S::VERIFIED && self.session.triples.borrow().is_none()
     }
 
-    /// Whether a verification could begin here: none is under way, and products do not take
-    /// triples, of which each has its place.
+    /// Whether a verification could begin here: products are kept, and none is under way.
     pub fn may_verify(&self) -> bool {
-        !self.recorder().is_verifying() && self.session.triples.borrow().is_none()
+        self.keeps_products() && !self.recorder().is_verifying()
     }
 
     pub(crate) fn recorder(&self) -> RefMut<'_, S::Recorder> {

@@ -56,8 +56,8 @@ impl Truncation {
             return Err(Error::Misuse(format!("cannot truncate by {f} bits: allowed are 1 to 60")));
         }
         let rounding = 3 << (f - 1);
-        let shifted = z.add_public(ctx.party(), OFFSET.wrapping_add(rounding));
         let offset = OFFSET.wrapping_add(rounding);
+        let shifted = z.add_public(ctx.party(), offset);
         let shift = |x: u64| (x.wrapping_add(offset) >> f).wrapping_sub(OFFSET >> f);
         let quotient = z.map_components(ctx.party(), shift, |x| x >> f);
         Ok(Truncation { shifted, quotient, f })
