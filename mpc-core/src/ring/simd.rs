@@ -3,7 +3,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m512i, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m256i, __m512i, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_permutex2var_epi64,
+    _mm512_setr_epi64, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 /// A set of vector instructions that this processor is known to have.
@@ -76,6 +77,26 @@ pub(crate) fn transpose_8x8(m: [__m512i; 8]) -> [__m512i; 8] {
     let even = transpose_lanes(pairs.map(|i| _mm512_unpacklo_epi64(m[i], m[i + 1])));
     let odd = transpose_lanes(pairs.map(|i| _mm512_unpackhi_epi64(m[i], m[i + 1])));
     [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
+}
+
+/// Transposes a 4 x 8 matrix of words.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) fn transpose_4x8(m: [__m512i; 4]) -> [__m256i; 8] {
+    // A lane of 128 bits has a word of each of two rows: those of an even place, or an odd one.
+    let even = [0, 2].map(|i| _mm512_unpacklo_epi64(m[i], m[i + 1]));
+    let odd = [0, 2].map(|i| _mm512_unpackhi_epi64(m[i], m[i + 1]));
+    // The first two lanes of both pairs of rows in turns, and the last two.
+    let first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    let last = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    let columns = |[upper, lower]: [__m512i; 2], lanes| {
+        let two = _mm512_permutex2var_epi64(upper, lanes, lower);
+        [_mm512_castsi512_si256(two), _mm512_extracti64x4_epi64::<1>(two)]
+    };
+    let ([c0, c2], [c4, c6]) = (columns(even, first), columns(even, last));
+    let ([c1, c3], [c5, c7]) = (columns(odd, first), columns(odd, last));
+    [c0, c1, c2, c3, c4, c5, c6, c7]
 }
 
 /// Transposes a 4 x 4 matrix of 128-bit lanes.

@@ -37,6 +37,7 @@ impl Avx2 {
 impl Kernel for Avx2 {
     const ROWS: usize = 2;
     const COLS: usize = 2 * LANES;
+    const DEPTH: usize = 384;
     const LHS_STEP: usize = Self::ROWS;
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;

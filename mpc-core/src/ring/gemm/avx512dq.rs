@@ -26,6 +26,7 @@ impl Avx512Dq {
 impl Kernel for Avx512Dq {
     const ROWS: usize = 8;
     const COLS: usize = 3 * LANES;
+    const DEPTH: usize = 384;
     const LHS_STEP: usize = Self::ROWS;
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;

@@ -36,6 +36,8 @@ const LANES: usize = 8;
 const ROWS: usize = 4;
 /// Columns of a full tile.
 const COLS: usize = 2 * LANES;
+/// Steps that are packed and paired together: a multiple of what is transposed at once.
+const STEPS_TOGETHER: usize = 16;
 
 /// The kernel. It can only be made where its instructions exist.
 #[derive(Clone, Copy)]
@@ -50,21 +52,45 @@ impl Avx512Ifma {
     }
 }
 
+impl Avx512Ifma {
+    /// Packs a block into panels and lets `pair` complete their steps, while they are in the
+    /// first-level cache.
+    fn pack<const WIDTH: usize>(
+        self,
+        panels: &mut [u64],
+        panel_words: usize,
+        step: usize,
+        block: MatRef<'_>,
+        pair: fn(Level, &mut [u64]),
+    ) {
+        // Columns that are transposed are read in stretches as long as they are.
+        let together = if block.right() == 1 { STEPS_TOGETHER } else { block.rows().max(1) };
+        for row in (0..block.rows()).step_by(together) {
+            let rows = (block.rows() - row).min(together);
+            let (panels, rows_of_block) =
+                (&mut panels[row * step..], block.block(row, rows, 0, block.cols()));
+            panel::pack::<WIDTH>(self.0, panels, panel_words, step, rows_of_block);
+            let packed = panels.chunks_mut(panel_words).take(block.cols().div_ceil(WIDTH));
+            packed.for_each(|panel| pair(self.0, &mut panel[..rows * step]));
+        }
+    }
+}
+
 impl Kernel for Avx512Ifma {
     const ROWS: usize = ROWS;
     const COLS: usize = COLS;
+    // The steps of a panel of the right operand take half as much again as its words.
+    const DEPTH: usize = 160;
     const LHS_STEP: usize = ROWS + ROWS / 2;
     const RHS_STEP: usize = COLS + COLS / 2;
     const IN_PLACE: bool = false;
 
     fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
-        panel::pack::<ROWS>(self.0, panels, panel_words, Self::LHS_STEP, block.t());
-        pair_lhs(self.0, panels);
+        self.pack::<ROWS>(panels, panel_words, Self::LHS_STEP, block.t(), pair_lhs);
     }
 
     fn pack_rhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
-        panel::pack::<COLS>(self.0, panels, panel_words, Self::RHS_STEP, block);
-        pair_rhs(self.0, panels);
+        self.pack::<COLS>(panels, panel_words, Self::RHS_STEP, block, pair_rhs);
     }
 
     fn add_tile(self, tile: &Tile<'_>, out: &mut [u64], out_down: usize) {

@@ -11,8 +11,6 @@ use super::MatRef;
 use super::panel::GROUP;
 use super::scratch::{Buffer, Panels};
 
-/// Longest stretch of the inner dimension between two updates of the output.
-const DEPTH: usize = 384;
 /// Most rows of the left operand in a block.
 const HEIGHT: usize = 128;
 /// Most columns of the right operand in a block.
@@ -27,6 +25,8 @@ pub(super) trait Kernel: Copy {
     const ROWS: usize;
     /// Most columns of a tile.
     const COLS: usize;
+    /// Longest stretch of the inner dimension between two updates of the output.
+    const DEPTH: usize;
     /// Words that one step of the inner dimension takes in a packed panel of `ROWS` rows.
     const LHS_STEP: usize;
     /// Words that one step of the inner dimension takes in a packed panel of `COLS` columns.
@@ -87,7 +87,7 @@ pub(super) fn multiply<K: Kernel>(
     rhs: MatRef<'_>,
 ) {
     let (rows, cols) = (lhs.rows(), rhs.cols());
-    for (step, depth) in parts(lhs.cols(), DEPTH, 1) {
+    for (step, depth) in parts(lhs.cols(), K::DEPTH, 1) {
         for (col, width) in parts(cols, WIDTH, K::COLS) {
             let right = rhs.block(step, depth, col, width);
             let right = Right::prepare(kernel, &mut panels.rhs, right, rows);

@@ -25,9 +25,10 @@ pub use threads::set_threads;
 
 use scratch::{Buffer, Panels, Scratch};
 
-/// Fewest rows and columns of a product for which packing both operands pays.
+/// Fewest rows and columns of a product for which packing both operands pays: below, each
+/// packed word is used too seldom.
 #[cfg(target_arch = "x86_64")]
-const WORTH_PACKING: usize = 16;
+const WORTH_PACKING: usize = 32;
 
 /// `out += a * b` mod 2^64; `out` is row-major, `a.rows()` x `b.cols()`.
 ///

@@ -3,16 +3,17 @@
 use super::MatRef;
 use crate::ring::simd::{Level, multiversion};
 #[cfg(target_arch = "x86_64")]
-use crate::ring::simd::{Width, transpose_8x8};
+use crate::ring::simd::{Width, transpose_4x8, transpose_8x8};
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{_mm512_loadu_si512, _mm512_storeu_si512};
+use std::arch::x86_64::{_mm256_storeu_si256, _mm512_loadu_si512, _mm512_storeu_si512};
 
 /// Panels that are packed together, so that rows are read in longer stretches.
 pub(super) const GROUP: usize = 8;
 
 /// Cuts the columns of `block` into panels of `WIDTH` and copies each row of a
-/// panel to the front of the next `step` of its `panel_words` words. What the
-/// block does not fill is left as it is.
+/// panel to the front of the next `step` of its `panel_words` words, of which the
+/// last panel needs only those that it fills. What the block does not fill is
+/// left as it is.
 pub(in crate::ring) fn pack<const WIDTH: usize>(
     level: Level,
     panels: &mut [u64],
@@ -21,12 +22,12 @@ pub(in crate::ring) fn pack<const WIDTH: usize>(
     block: MatRef<'_>,
 ) {
     assert!(WIDTH <= step && block.rows() * step <= panel_words);
-    assert!(block.cols().div_ceil(WIDTH) * panel_words <= panels.len());
+    assert!(block.cols().div_ceil(WIDTH) <= panels.len().div_ceil(panel_words));
     if block.right() == 1 || block.cols() == 1 {
         copy_rows::<WIDTH>(level, panels, panel_words, step, block);
     } else {
         let starts = (0..block.cols()).step_by(WIDTH);
-        for (panel, start) in panels.chunks_exact_mut(panel_words).zip(starts) {
+        for (panel, start) in panels.chunks_mut(panel_words).zip(starts) {
             let cols = WIDTH.min(block.cols() - start);
             transpose(level, panel, step, block.block(0, block.rows(), start, cols));
         }
@@ -44,7 +45,7 @@ multiversion! {
         for p in 0..block.rows() {
             let row = &block.data()[p * block.down()..][..block.cols()];
             let (full, rest) = row.as_chunks::<WIDTH>();
-            let mut steps = panels.chunks_exact_mut(panel_words).map(|panel| &mut panel[p * step..]);
+            let mut steps = panels.chunks_mut(panel_words).map(|panel| &mut panel[p * step..]);
             for (words, to) in full.iter().zip(&mut steps) {
                 to[..WIDTH].copy_from_slice(words);
             }
@@ -75,15 +76,23 @@ fn transpose_by_vectors(
     step: usize,
     strip: MatRef<'_>,
 ) -> (usize, usize) {
-    let (rows, cols) = (strip.rows() / 8 * 8, strip.cols() / 8 * 8);
+    let (rows, cols) = (strip.rows() / 8 * 8, strip.cols() / 4 * 4);
     if level.width() != Width::Avx512 || strip.down() != 1 || rows == 0 {
         return (0, 0);
     }
-    for j in (0..cols).step_by(8) {
-        let columns: [&[u64]; 8] =
-            std::array::from_fn(|c| &strip.data()[(j + c) * strip.right()..][..rows]);
+    let column = |j: usize| &strip.data()[j * strip.right()..][..rows];
+    for j in (0..strip.cols() / 8 * 8).step_by(8) {
         // SAFETY: the level proves the instructions.
-        unsafe { transpose_8_columns(&mut panel[j..], step, columns) };
+        unsafe {
+            transpose_8_columns(&mut panel[j..], step, std::array::from_fn(|c| column(j + c)))
+        };
+    }
+    if cols % 8 == 4 {
+        let j = cols - 4;
+        // SAFETY: as above.
+        unsafe {
+            transpose_4_columns(&mut panel[j..], step, std::array::from_fn(|c| column(j + c)))
+        };
     }
     (rows, cols)
 }
@@ -108,6 +117,23 @@ fn transpose_8_columns(panel: &mut [u64], step: usize, columns: [&[u64]; 8]) {
         for (r, row) in transpose_8x8(c).into_iter().enumerate() {
             // SAFETY: the panel has 8 words from the start of each of the `len` rows.
             unsafe { _mm512_storeu_si512(panel.as_mut_ptr().add((p + r) * step).cast(), row) };
+        }
+    }
+}
+
+/// [`transpose_8_columns`] for 4 columns.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn transpose_4_columns(panel: &mut [u64], step: usize, columns: [&[u64]; 4]) {
+    let len = columns[0].len();
+    assert!(len.is_multiple_of(8) && columns.iter().all(|column| column.len() == len));
+    assert!(len == 0 || (len - 1) * step + 4 <= panel.len());
+    for p in (0..len).step_by(8) {
+        // SAFETY: each column has the words p..p + 8.
+        let c = columns.map(|column| unsafe { _mm512_loadu_si512(column.as_ptr().add(p).cast()) });
+        for (r, row) in transpose_4x8(c).into_iter().enumerate() {
+            // SAFETY: the panel has 4 words from the start of each of the `len` rows.
+            unsafe { _mm256_storeu_si256(panel.as_mut_ptr().add((p + r) * step).cast(), row) };
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) struct Portable;
 impl Kernel for Portable {
     const ROWS: usize = 4;
     const COLS: usize = 4;
+    const DEPTH: usize = 384;
     const LHS_STEP: usize = Self::ROWS;
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;

@@ -52,7 +52,7 @@ fn define(out: &mut [u64], a: MatRef<'_>, b: MatRef<'_>) {
 
 /// Sizes around those of tiles and their remainders, and beyond one block of the driver.
 fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![8 => 0usize..5, 16 => 5usize..40, 1 => 260usize..300]
+    prop_oneof![8 => 0usize..5, 16 => 5usize..72, 1 => 260usize..300]
 }
 
 prop_compose! {
