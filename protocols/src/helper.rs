@@ -107,8 +107,8 @@ pub async fn lookup<S: Security>(
             let expected =
                 Message { to_next, expect_prev: two, expect_next: one, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = unpack_words(ctx, helper, &received.from_prev, 2 * len, width)?;
-            let mask = unpack_words(ctx, helper.prev(), &received.from_next, len, width)?;
+            let entries = unpack_words(ctx, helper, received.from_prev, 2 * len, width)?;
+            let mask = unpack_words(ctx, helper.prev(), received.from_next, len, width)?;
             (first, unmasked(&bits, &entries, &mask))
         }
         Role::Prev => {
@@ -119,8 +119,8 @@ pub async fn lookup<S: Security>(
             let expected =
                 Message { to_prev, expect_prev: one, expect_next: two, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = unpack_words(ctx, helper, &received.from_next, 2 * len, width)?;
-            let mask = unpack_words(ctx, helper.next(), &received.from_prev, len, width)?;
+            let entries = unpack_words(ctx, helper, received.from_next, 2 * len, width)?;
+            let mask = unpack_words(ctx, helper.next(), received.from_prev, len, width)?;
             (unmasked(&bits, &entries, &mask), second)
         }
     };

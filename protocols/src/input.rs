@@ -54,7 +54,7 @@ pub async fn input<S: Security, R: Ring>(
     } else {
         let expect_next = mpc_core::ring::pack::packed_len(len, R::BITS as usize);
         let received = ctx.exchange(Message { expect_next, ..Message::default() }).await;
-        let masked = unpack_words(ctx, owner, &received.from_next, len, R::BITS)?;
+        let masked = unpack_words(ctx, owner, received.from_next, len, R::BITS)?;
         Ok(Arith::from_components(shape, zero, masked))
     }
 }

@@ -165,7 +165,7 @@ pub async fn input_words<S: Security>(
     let to_prev = pack_words(&masked, width);
     let expect_next = packed_len(next.len(), width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
-    let received = unpack_words(ctx, party.next(), &received.from_next, next.len(), width)?;
+    let received = unpack_words(ctx, party.next(), received.from_next, next.len(), width)?;
     let first = thirds.place(1, [(thirds.own(), &masked), (prev, &prev_masks)]);
     let second = thirds.place(1, [(thirds.own(), &own_masks), (next, &received)]);
     Ok(Arith::from_components(shape, first, second))
@@ -276,7 +276,7 @@ pub async fn mul_by_lacking<S: Security>(
     let count = x.len() - thirds.of(next).len();
     let expect_next = packed_len(count, width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
-    let received = unpack_words(ctx, next, &received.from_next, count, width)?;
+    let received = unpack_words(ctx, next, received.from_next, count, width)?;
     // In its third, the next party's component is the mask alone.
     let (mut second, mut start) = (plus, 0);
     second[thirds.of(next)].iter_mut().for_each(|word| *word = word.wrapping_neg() << granularity);

@@ -18,11 +18,14 @@ pub(crate) fn pack_words(words: &[u64], width: u32) -> Payload {
 pub(crate) fn unpack_words<S: Security>(
     ctx: &Ctx<S>,
     peer: PartyId,
-    bytes: &[u8],
+    bytes: Payload,
     len: usize,
     width: u32,
 ) -> Result<Words> {
-    Words::written(len, |words| pack::unpack(bytes, width as usize, words))
+    if width == u64::BITS {
+        return bytes.into_words(len).ok_or_else(|| malformed(ctx, peer));
+    }
+    Words::written(len, |words| pack::unpack(&bytes, width as usize, words))
         .map_err(|_| malformed(ctx, peer))
 }
 
@@ -33,7 +36,7 @@ pub(crate) async fn pass_words<S: Security>(
     width: u32,
 ) -> Result<Words> {
     let bytes = pass(ctx, pack_words(words, width)).await;
-    unpack_words(ctx, ctx.party().next(), &bytes, words.len(), width)
+    unpack_words(ctx, ctx.party().next(), bytes, words.len(), width)
 }
 
 /// Bytes of planes of `lanes` bits: `ceil(lanes / 8)` a plane.

@@ -30,6 +30,17 @@ impl Payload {
             }
         })
     }
+
+    /// The bytes as `len` words, low byte first, where they lie; nothing if they are not as many.
+    pub fn into_words(self, len: usize) -> Option<Words> {
+        (Some(self.len) == len.checked_mul(size_of::<u64>())).then(|| {
+            let mut words = self.words;
+            if cfg!(target_endian = "big") {
+                words.iter_mut().for_each(|word| *word = word.swap_bytes());
+            }
+            words
+        })
+    }
 }
 
 impl From<&[u8]> for Payload {
@@ -70,5 +81,19 @@ mod tests {
             let (left, right) = bytes.split_at(len / 3);
             assert_eq!(Payload::joined([left, &[], right].into_iter())[..], bytes);
         }
+    }
+
+    #[test]
+    fn whole_words_stay_where_they_lie() {
+        for words in [vec![], vec![1], vec![0x0807_0605_0403_0201; 100_001]] {
+            let bytes: Vec<u8> = words.iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+            let taken = Payload::from(&bytes[..]).into_words(words.len());
+            assert!(taken.is_some_and(|taken| taken[..] == words[..]));
+            for len in [words.len() + 1, words.len().wrapping_sub(1), usize::MAX] {
+                assert!(Payload::from(&bytes[..]).into_words(len).is_none());
+            }
+        }
+        assert!(Payload::from(&[0; 7][..]).into_words(1).is_none());
+        assert!(Payload::from(&[0; 9][..]).into_words(1).is_none());
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn open_words<S: Security, R: Ring>(
     let (first, second) = (join(Arith::first), join(Arith::second));
     let pack = |words: &[u64]| pack_words(words, width);
     let bytes = third(ctx, || pack(&first), pack(&second)).await?;
-    let third = unpack_words(ctx, ctx.party().next(), &bytes, first.len(), width)?;
+    let third = unpack_words(ctx, ctx.party().next(), bytes, first.len(), width)?;
     let mask = u64::MAX >> (64 - width);
     let mut opened: Vec<u64> = first;
     for ((sum, y), z) in opened.iter_mut().zip(&second).zip(&*third) {

@@ -88,10 +88,10 @@ pub async fn confirm<S: Security>(ctx: &Ctx<S>, verdict: Option<FailedCheck>) ->
 pub async fn of_all<S: Security>(ctx: &Ctx<S>, own: Words) -> Result<[Words; 3]> {
     let me = ctx.party();
     let theirs = exchange_with_both(ctx, &pack_words(&own, u64::BITS)).await;
-    let unpack = |peer, bytes: &[u8]| unpack_words(ctx, peer, bytes, own.len(), u64::BITS);
+    let unpack = |peer, bytes| unpack_words(ctx, peer, bytes, own.len(), u64::BITS);
     let mut all = [(); 3].map(|()| Words::default());
-    all[me.prev().index()] = unpack(me.prev(), &theirs.from_prev)?;
-    all[me.next().index()] = unpack(me.next(), &theirs.from_next)?;
+    all[me.prev().index()] = unpack(me.prev(), theirs.from_prev)?;
+    all[me.next().index()] = unpack(me.next(), theirs.from_next)?;
     all[me.index()] = own;
     Ok(all)
 }
@@ -116,7 +116,7 @@ pub async fn third_component<S: Security>(
     width: u32,
 ) -> Result<Option<Words>> {
     let third = third_of(ctx, &pack_words(first, width), pack_words(second, width)).await;
-    let unpack = |bytes: Payload| unpack_words(ctx, ctx.party().next(), &bytes, first.len(), width);
+    let unpack = |bytes: Payload| unpack_words(ctx, ctx.party().next(), bytes, first.len(), width);
     third.map(unpack).transpose()
 }
 
