@@ -478,6 +478,7 @@ fn layer_shape(layer: &LayerSpec, input: &mut Input, outputs: usize) -> Result<L
         LayerSpec::LeakyRelu(slope) => LayerShape::LeakyRelu(slope),
         LayerSpec::Sigmoid => LayerShape::Sigmoid,
         LayerSpec::Tanh => LayerShape::Tanh,
+        LayerSpec::Softmax => LayerShape::Flatten,
     })
 }
 

@@ -44,6 +44,8 @@ pub enum LayerSpec {
     Sigmoid,
     /// `(e^x - e^-x) / (e^x + e^-x)`.
     Tanh,
+    /// `e^x` over the sum of those of all outputs: says what the loss does at the end anyway.
+    Softmax,
 }
 
 /// A convolution with a square kernel.
@@ -181,7 +183,7 @@ impl LayerSpec {
     }
 
     /// The layers that are one word.
-    const WORDS: [(&'static str, LayerSpec); 7] = [
+    const WORDS: [(&'static str, LayerSpec); 8] = [
         ("relu", LayerSpec::Relu),
         ("leaky-relu", LayerSpec::LeakyRelu(DEFAULT_SLOPE)),
         ("sigmoid", LayerSpec::Sigmoid),
@@ -189,9 +191,18 @@ impl LayerSpec {
         ("global-avg-pool", LayerSpec::GlobalAvgPool),
         ("flatten", LayerSpec::Flatten),
         ("batch-norm", LayerSpec::BatchNorm(BatchNormSpec::DEFAULT)),
+        ("softmax", LayerSpec::Softmax),
     ];
-    const WORD_NAMES: &'static [&'static str] =
-        &["relu", "leaky-relu", "sigmoid", "tanh", "global-avg-pool", "flatten", "batch-norm"];
+    const WORD_NAMES: &'static [&'static str] = &[
+        "relu",
+        "leaky-relu",
+        "sigmoid",
+        "tanh",
+        "global-avg-pool",
+        "flatten",
+        "batch-norm",
+        "softmax",
+    ];
 
     fn word(&self) -> Option<&'static str> {
         Self::WORDS.iter().find(|(_, layer)| layer == self).map(|(word, _)| *word)

@@ -82,8 +82,17 @@ impl ModelSpec {
         if !self.layers.iter().any(LayerSpec::is_trained) {
             return Err(SpecError::invalid("model.layers", "there is no dense layer to train"));
         }
+        // A softmax is that of the loss: it may be written, but nowhere else.
+        let layers = match self.layers.as_slice() {
+            [before @ .., LayerSpec::Softmax] if self.loss == Loss::SoftmaxCrossEntropy => before,
+            all => all,
+        };
+        if let Some(index) = layers.iter().position(|layer| *layer == LayerSpec::Softmax) {
+            let reason = "softmax can only be the last layer, with loss \"softmax-cross-entropy\"";
+            return Err(SpecError::invalid(layer_key(index), reason));
+        }
         let brings_own_activation = matches!(self.loss, Loss::SoftmaxCrossEntropy | Loss::Logistic);
-        if brings_own_activation && !matches!(self.layers.last(), Some(LayerSpec::Dense(_))) {
+        if brings_own_activation && !matches!(layers.last(), Some(LayerSpec::Dense(_))) {
             return Err(SpecError::invalid(
                 layer_key(self.layers.len() - 1),
                 format!(

@@ -6,9 +6,10 @@
 
 use crate::common::{blueprint, one_hot, uniform};
 use ndarray::Array2;
-use nn::blueprint::{LayerShape, Target};
+use nn::blueprint::{LayerShape, Role, Target};
+use nn::engine::{PlainFloat, PlainTensor, finish};
 use nn::init;
-use nn::layers::Parameters;
+use nn::layers::{Layer, Parameters};
 use nn::loss::Loss;
 use nn::model::Model;
 use nn::seed::Seed;
@@ -20,6 +21,10 @@ const RATE: f64 = 0.01;
 const ROWS: usize = 7;
 
 type Weights = Parameters<Array2<f64>>;
+
+fn plain(values: &Array2<f64>) -> PlainTensor<f64> {
+    PlainTensor { values: values.clone(), scale: 0 }
+}
 
 /// The mean loss of a model over the rows, each times the weight of its class.
 fn mean_loss(model: &Model, data: &Dataset<Array2<f64>>, weights: &[f64]) -> f64 {
@@ -185,5 +190,70 @@ fn weighted_classes() {
         check_weighted(layers, Loss::SoftmaxCrossEntropy, target, labels, &[0.5, 1.0, 4.0]);
         let labels = one_hot(&[0, 1, 1, 0, 1, 1, 0], 2);
         check_weighted(layers, Loss::Logistic, Target::Classes(2), labels, &[3.0, 0.25]);
+    }
+}
+
+/// What is another function in training than afterwards, by finite differences of the loss of
+/// one batch.
+#[test]
+fn normalisation_and_dropout() {
+    let networks = [
+        (5, "[{ dense = 4 }, { dropout = 0.4 }, \"tanh\", { dense = \"outputs\" }]"),
+        (5, "[{ dropout = 0.2 }, { dense = 6 }, \"sigmoid\", { dropout = 0.5 }, { dense = 2 }]"),
+        (5, "[{ dense = 4 }, \"batch-norm\", \"tanh\", { dense = \"outputs\" }]"),
+        (5, "[{ dense = 4 }, \"relu\", { dense = 3 }, \"batch-norm\", \"sigmoid\", { dense = 2 }]"),
+        (
+            12,
+            "[{ conv = 3, kernel = 2 }, \"batch-norm\", \"sigmoid\", { dense = \"outputs\" }]\n\
+              input = [3, 2, 2]",
+        ),
+    ];
+    for (columns, layers) in networks {
+        let data = Dataset { features: uniform(ROWS, columns, 11), labels: uniform(ROWS, 2, 5) };
+        let toml = format!(
+            "[model]\nlayers = {layers}\nloss = \"mean-squared\"\n[training]\nepochs = 1\n\
+             batch = 100\nlearning_rate = {RATE}\norder = \"file\"\n[features]\nscaling = \"none\""
+        );
+        let blueprint = blueprint(&toml, &data, Target::Numbers(2));
+        let seed = Seed::from_number(2);
+        let before = initial_parameters(blueprint.layers(), &seed);
+        let loss = |parameters: &[Weights]| {
+            let mut given = parameters.iter();
+            let mut value = plain(&data.features);
+            for (index, shape) in blueprint.layers().iter().enumerate() {
+                let layer = Layer::new(shape, 0, 0, |_| {
+                    let Parameters { weights, bias } = given.next().unwrap();
+                    Ok(Parameters { weights: plain(weights), bias: plain(bias) })
+                });
+                let layer = layer.unwrap().in_step(&seed, index as u32, 0);
+                (value, _) = finish(layer.forward(&PlainFloat, value)).unwrap();
+            }
+            (value.values - &data.labels).mapv(|error| error * error / 2.0).sum() / ROWS as f64
+        };
+        let after = train_float(&blueprint, &data, &seed, &mut ()).unwrap();
+        let roles = blueprint.layers().iter().flat_map(LayerShape::pairs).map(|pair| pair.role);
+        for (at, (after, role)) in after.parameters().zip(roles).enumerate() {
+            if role == Role::Statistics {
+                continue;
+            }
+            let slope = |change: &dyn Fn(&mut Weights, f64)| {
+                let loss_at = |step| {
+                    let mut parameters = before.clone();
+                    change(&mut parameters[at], step);
+                    loss(&parameters)
+                };
+                (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5
+            };
+            for (place, &weight) in after.weights.indexed_iter() {
+                let numeric = slope(&|pair, step| pair.weights[place] += step);
+                let learnt = (before[at].weights[place] - weight) / RATE;
+                assert!((numeric - learnt).abs() < 1e-6, "{layers}, {at}: {numeric} {learnt}");
+            }
+            for (place, &bias) in after.bias.indexed_iter() {
+                let numeric = slope(&|pair, step| pair.bias[place] += step);
+                let learnt = (before[at].bias[place] - bias) / RATE;
+                assert!((numeric - learnt).abs() < 1e-6, "{layers}, {at}: {numeric} {learnt}");
+            }
+        }
     }
 }

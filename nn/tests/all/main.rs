@@ -9,6 +9,7 @@ mod fixed_point;
 mod gradients;
 mod infer;
 mod inputs;
+mod layer_costs;
 mod lenet;
 mod model;
 mod mpc;

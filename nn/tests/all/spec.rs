@@ -157,6 +157,22 @@ fn what_cannot_be_meant_is_refused() {
         "layer 4: loss \"softmax-cross-entropy\" needs a dense",
     );
     refused("\"outputs\" }", "\"outputs\" }, \"relu\"", "layer 6: loss");
+    refused("\"relu\"", "\"softmax\"", "layer 2: softmax can only be the last layer");
+}
+
+/// The loss has it built in, so that it changes nothing.
+#[test]
+fn a_softmax_may_be_written_at_the_end() {
+    let written = FULL.replace("\"outputs\" }", "\"outputs\" }, \"softmax\"");
+    let of = |text: &str| {
+        Blueprint::new(Spec::from_toml(text).unwrap(), data(100, 7, Target::Classes(22))).unwrap()
+    };
+    let [with, without] = [of(&written), of(FULL)];
+    let (last, before) = with.layers().split_last().unwrap();
+    assert_eq!((*last, before), (LayerShape::Flatten, without.layers()));
+    let logistic = SHORT.replace("\"outputs\" }", "\"outputs\" }, \"softmax\"");
+    let refused = Spec::from_toml(&logistic).unwrap_err().to_string();
+    assert!(refused.contains("layer 2: softmax can only be"), "{refused}");
 }
 
 #[test]
