@@ -8,19 +8,30 @@
 //! TERCET_DATA=/path/to/folder cargo test --release -p end-to-end-tests accuracy -- --ignored --nocapture
 //! ```
 
+use crate::support::consortium::Consortium;
 use crate::support::playground::Playground;
+use flate2::read::GzDecoder;
 use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// The page that has the figures, and the jobs that gave them.
+const PAGE: &str = include_str!("../../../docs/ACCURACY.md");
 
 /// Both security modes.
 const MODES: [&str; 2] = ["semi-honest", "malicious"];
+
+fn folder() -> PathBuf {
+    std::env::var_os("TERCET_DATA").expect("TERCET_DATA names the folder of the data").into()
+}
 
 /// Mean accuracies over some demos with different seeds: on shares in each mode, and in the clear.
 /// Requires the modes to give the same model but for how truncation rounds.
 fn demos(seeds: u64, line: &str) -> ([f64; 2], f64) {
     let play = Playground::new();
-    let folder = std::env::var_os("TERCET_DATA").expect("TERCET_DATA names the folder of the data");
-    std::os::unix::fs::symlink(PathBuf::from(folder), play.path("data")).unwrap();
+    std::os::unix::fs::symlink(folder(), play.path("data")).unwrap();
     let (mut on_shares, mut in_the_clear) = ([0.0; 2], 0.0);
     for seed in 1..=seeds {
         let reports = MODES.map(|mode| {
@@ -82,4 +93,84 @@ fn mnist() {
         assert!(shares >= clear - 0.005, "{shares} on shares, {clear} in the clear");
         assert!(shares >= MNIST_IN_THE_CLEAR - 0.005, "{shares} on shares");
     }
+}
+
+#[test]
+#[ignore = "needs the data sets, and ten minutes: see the top of the file"]
+fn mnist_to_the_end() {
+    let play = Playground::new();
+    std::os::unix::fs::symlink(folder(), play.path("data")).unwrap();
+    let line = "demo --mnist data/mnist --epochs 15 --lr 0.1 --seed 3 --security semi-honest";
+    let mut command = play.command(line);
+    command.env("TMPDIR", play.path(""));
+    let report = play.start(command).finish_whenever().succeeded();
+    let accuracy = report["accuracy"].as_f64().unwrap();
+    println!("{line}: {accuracy}");
+    assert!(accuracy >= 0.974, "{accuracy}");
+}
+
+/// Pixels of an image of MNIST.
+const PIXELS: usize = 28 * 28;
+
+/// Images of MNIST and their digits as a table.
+fn images(part: &str) -> String {
+    let bytes = |file: &str, header: usize| {
+        let path = folder().join("mnist").join(format!("{part}-{file}-ubyte.gz"));
+        let mut bytes = Vec::new();
+        GzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+        bytes.split_off(header)
+    };
+    let names: Vec<String> = (0..PIXELS).map(|at| format!("p{at}")).collect();
+    let mut table = format!("{},digit\n", names.join(","));
+    let (pixels, digits) = (bytes("images-idx3", 16), bytes("labels-idx1", 8));
+    for (image, digit) in pixels.chunks_exact(PIXELS).zip(digits) {
+        let cells = image.iter().map(u8::to_string);
+        table += &format!("{},{digit}\n", cells.collect::<Vec<_>>().join(","));
+    }
+    table
+}
+
+/// Accuracy and loss on the test images of what a job of the page learns from the others.
+fn of_job(name: &str) -> [f64; 2] {
+    let jobs = PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let job = jobs.into_iter().find(|job| job.contains(&format!("name = \"{name}\""))).unwrap();
+    let play = Playground::new();
+    let consortium = Consortium::start(&play);
+    let classes: Vec<String> = (0..10).map(|digit| format!("\"{digit}\"")).collect();
+    let mut schema = format!(
+        "version = 1\n[label]\nname = \"digit\"\nkind = \"class\"\nclasses = [{}]\n",
+        classes.join(", ")
+    );
+    for at in 0..PIXELS {
+        schema +=
+            &format!("[[columns]]\nname = \"p{at}\"\nkind = \"numeric\"\nmin = 0\nmax = 255\n");
+    }
+    play.write("schema.toml", schema);
+    play.write("job.toml", job);
+    play.write("test.csv", images("t10k"));
+    consortium.contribute("ward-a", &images("train"));
+    consortium.approve("job.toml");
+    let train = consortium.start_as("analyst", "train job.toml");
+    train.finish_within(Duration::from_secs(5 * 3600)).succeeded();
+    consortium.run_as("analyst", "model fetch --job job.toml -o model").succeeded();
+    let report = play.run("evaluate model --data test.csv").succeeded();
+    let figures = ["accuracy", "log_loss"].map(|figure| report[figure].as_f64().unwrap());
+    println!("{name}: {figures:?}");
+    figures
+}
+
+/// Nothing in it is random, so that any other program gets the same: 8986 of 10000 and 0.380420.
+#[test]
+#[ignore = "needs the data sets: see the top of the file"]
+fn softmax_regression() {
+    let [accuracy, loss] = of_job("softmax-regression");
+    assert!((0.8960..=0.9010).contains(&accuracy), "{accuracy}");
+    assert!((loss - 0.380420).abs() < 0.005, "{loss}");
+}
+
+#[test]
+#[ignore = "needs the data sets, and an hour and a half: see the top of the file"]
+fn lenet() {
+    let [accuracy, _] = of_job("lenet");
+    assert!(accuracy >= 0.992, "{accuracy}");
 }

@@ -183,3 +183,32 @@ fn a_rehearsal_is_small_and_alone_and_gives_way() {
     consortium.run_as("analyst", "train short.toml").succeeded();
     rehearsal.finish_within(PROMPTLY).failed_with(130).must_mention(&["cancelled"]);
 }
+
+/// On public rows, before anything is shared: which layer is nearest to the end of its range, and which
+/// scales a learning rate needs that would leave it.
+#[test]
+fn the_layer_with_the_least_room_is_told() {
+    let play = Playground::new();
+    play.write("schema.toml", SCHEMA);
+    play.write("rows.csv", fruit(48, &["apple", "melon", "plum"]));
+    play.write("job.toml", job(2));
+    let calm = play.run("range job.toml --data rows.csv").succeeded();
+    assert_eq!(calm["overflow"], Value::Null);
+    let peaks = calm["peaks"].as_array().unwrap();
+    let rooms: Vec<f64> = peaks.iter().map(|peak| peak["room_bits"].as_f64().unwrap()).collect();
+    assert!(rooms[0] > 0.0 && rooms.is_sorted(), "{rooms:?}");
+    let of = |step: &str| peaks.iter().find(|peak| peak["step"] == step).map(|peak| &peak["layer"]);
+    assert_eq!(of("forward-1"), Some(&json!(1)), "{peaks:?}");
+
+    // Outputs that have no more than one bit before the point.
+    let narrow = format!("{}\n[precision]\nhead_room = 1", job(2));
+    play.write("job.toml", narrow.replace("rate = 0.5", "rate = 4"));
+    let beyond = play.run("range job.toml --data rows.csv").succeeded();
+    assert!(beyond["overflow"].is_string(), "{beyond}");
+    let advised = beyond["advice"]["head_room"].as_u64().unwrap();
+    assert!(advised > 1, "{beyond}");
+    let wide = job(2).replace("rate = 0.5", "rate = 4");
+    play.write("job.toml", format!("{wide}\n[precision]\nhead_room = {advised}"));
+    let suits = play.run("range job.toml --data rows.csv").succeeded();
+    assert_eq!(suits["overflow"], Value::Null, "{suits}");
+}
