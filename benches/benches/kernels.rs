@@ -10,6 +10,7 @@ use benches::thread_time::ThreadTime;
 use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
 };
+use mpc_core::fixed::{decode, encode};
 use mpc_core::ring::bits::{from_planes_into, plane_words, to_planes_into};
 use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
 use mpc_core::ring::gemm::{Backend, MatRef, gemm_acc_with, gemm_replicated_acc_with};
@@ -27,7 +28,7 @@ const LAYER: usize = 128 * 128;
 criterion_group!(
     name = kernels;
     config = Criterion::default().with_measurement(ThreadTime);
-    targets = products, replicated_products, slicing, packing, generator, elementwise
+    targets = products, replicated_products, slicing, packing, generator, elementwise, fixed_point
 );
 criterion_main!(kernels);
 
@@ -228,4 +229,20 @@ fn elementwise(c: &mut Clock) {
     group.bench_function("and", |bench| {
         bench.iter(|| replicated_and(&mut out, &x0, &x1, &y0, &y1));
     });
+}
+
+/// Real numbers to words and back, as rows are prepared and a model is opened.
+fn fixed_point(c: &mut Clock) {
+    const SCALE: u32 = 20;
+    let mut group = group(c, "fixed point");
+    let words: Vec<u64> = random(9, LAYER).into_iter().map(|word| word >> 28).collect();
+    let reals: Vec<f64> = words.iter().map(|word| decode(*word, SCALE)).collect();
+    group.throughput(Throughput::Elements(LAYER as u64));
+    group.bench_function("encode", |b| {
+        b.iter(|| -> Result<Vec<u64>, _> { reals.iter().map(|x| encode(*x, SCALE)).collect() });
+    });
+    group.bench_function("decode", |b| {
+        b.iter(|| -> Vec<f64> { words.iter().map(|word| decode(*word, SCALE)).collect() });
+    });
+    group.finish();
 }

@@ -9,6 +9,7 @@ use crate::output::Output;
 use mpc_core::party::PartyId;
 use serde_json::json;
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// Make a consortium: three compute parties and the members who use them.
@@ -167,6 +168,7 @@ fn write_party(
         data_dir: "data".into(),
         log: LogFormat::default(),
         approvals: ApprovalPolicy::default(),
+        threads: NonZeroUsize::MIN,
         limits: Limits::default(),
     };
     files::write_new_public(&dir.join("party.toml"), config.to_toml().as_bytes())?;

@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 /// Train neural networks on secret shares among three compute parties.
 #[derive(Parser)]
-#[command(name = "tercet", version, max_term_width = 100, after_help = OVERVIEW)]
+#[command(name = "tercet", version = crate::CODE_VERSION, max_term_width = 100, after_help = OVERVIEW)]
 struct Cli {
     /// Print results as JSON on standard output, one object a line.
     #[arg(long, global = true)]

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::node::{LogFormat, Node, NodeConfig, Server};
 use crate::output::Output;
+use mpc_core::ring::gemm::set_threads;
 use serde_json::json;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         config.listen = listen;
     }
     start_log(config.log);
+    set_threads(config.threads.get());
     let node = Node::open(config)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -10,6 +10,7 @@ use crate::twin;
 use nn::engine::Peak;
 use nn::plan::Plan;
 use nn::range::RangeForecast;
+use nn::spec::LayerSpec;
 use nn::train::Event;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -57,14 +58,26 @@ pub(super) fn run(args: Args, out: Output) -> Result<(), Failure> {
         "advice": forecast.advice.as_ref().map(scales),
         "peaks": forecast.peaks.iter().map(|peak| json!({
             "step": peak.step,
+            "layer": layer_of(&job, &peak.step).map(|(number, _)| number),
             "value": peak.value,
             "scale": peak.scale,
             "limit_bits": peak.limit,
             "room_bits": peak.room(),
         })).collect::<Vec<_>>(),
     });
-    out.result(&value, || text(&forecast));
+    out.result(&value, || text(&job, &forecast));
     Ok(())
+}
+
+/// The layer with weights, numbered from one, to which a step of the network belongs, and
+/// whether it is that layer itself and not one behind it.
+fn layer_of(job: &Job, step: &str) -> Option<(usize, bool)> {
+    let stage = step.split('/').next()?;
+    let number = stage.strip_prefix("forward-").or_else(|| stage.strip_prefix("backward-"))?;
+    let at: usize = number.parse().ok()?;
+    let layers = job.spec().model.layers.get(..=at)?;
+    let trained = layers.iter().rposition(LayerSpec::is_trained)?;
+    Some((trained + 1, trained == at))
 }
 
 fn scales(plan: &Plan) -> Value {
@@ -75,7 +88,7 @@ fn scales(plan: &Plan) -> Value {
     })
 }
 
-fn text(forecast: &RangeForecast) -> String {
+fn text(job: &Job, forecast: &RangeForecast) -> String {
     let of_plan = |plan: &Plan| {
         let Plan { activations, errors, head_room, .. } = plan;
         format!("activations = {activations}, errors = {errors}, head_room = {head_room}")
@@ -86,11 +99,17 @@ fn text(forecast: &RangeForecast) -> String {
         (None, _) => lines.push("No number left its range.".into()),
     }
     lines.push("Steps with the least room (bits between the largest value and its limit):".into());
+    let layers = &job.spec().model.layers;
     let of_peak = |peak: &Peak| {
+        let layer = layer_of(job, &peak.step).map(|(number, itself)| {
+            let place = if itself { "" } else { "behind " };
+            format!(", {place}layer {number}, {}", layers[number - 1])
+        });
         format!(
-            "  {:5.1} bits  {} ({:.3e} at scale {})",
+            "  {:5.1} bits  {}{} ({:.3e} at scale {})",
             peak.room(),
             peak.step,
+            layer.unwrap_or_default(),
             peak.value,
             peak.scale
         )

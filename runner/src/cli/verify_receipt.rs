@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
-  tercet verify-receipt receipts/patients.party1.receipt.json \\
+  tercet verify-receipt shares/patients.party1.receipt.json \\
       --file shares/patients.party1.tercet --consortium consortium.toml")]
 pub struct Args {
     /// The receipt.

@@ -27,6 +27,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Version of the key file format.
 const KEY_FILE_VERSION: u32 = 1;
+/// How the names of card files end.
+const CARD_SUFFIX: &str = ".card.toml";
 
 /// What an identity takes part as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -69,6 +71,9 @@ pub enum IdentityError {
         /// What is wrong, with its line.
         reason: String,
     },
+    /// A public card was given for a key file.
+    #[error("{} is a public card, no key file", .0.display())]
+    PublicCard(PathBuf),
     /// A field of a card or key file is not a key of its kind.
     #[error("{name}: `{field}` is not a valid value of that field")]
     Field {
@@ -106,6 +111,9 @@ impl Explain for IdentityError {
                 Some(format!(
                     "ask {name} for its NAME.card.toml again, and compare fingerprints by telephone"
                 ))
+            }
+            IdentityError::PublicCard(_) => {
+                Some("give the NAME.key that was made with it, where its owner keeps it".into())
             }
             IdentityError::Malformed { .. } | IdentityError::Field { .. } => {
                 Some("key and card files are made by `tercet keygen`; do not edit them".into())
@@ -187,6 +195,10 @@ impl Identity {
     /// # Errors
     /// When others can read it, or it is not a key file of this version.
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
+        // By its name: to read a key file as a card would leave copies of secrets behind.
+        if path.to_string_lossy().ends_with(CARD_SUFFIX) {
+            return Err(IdentityError::PublicCard(path.to_owned()));
+        }
         files::require_private(path)?;
         let text = Zeroizing::new(files::read_text(path)?);
         let malformed = |reason: String| IdentityError::Malformed { path: path.to_owned(), reason };
@@ -296,7 +308,7 @@ impl IdentityFiles {
     pub fn in_dir(dir: &Path, name: &Name) -> Self {
         IdentityFiles {
             key: dir.join(format!("{name}.key")),
-            card: dir.join(format!("{name}.card.toml")),
+            card: dir.join(format!("{name}{CARD_SUFFIX}")),
         }
     }
 }

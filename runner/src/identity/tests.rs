@@ -39,6 +39,13 @@ fn a_key_file_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_card_in_place_of_a_key_file_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let card = identity().save_new(dir.path()).unwrap().card;
+    assert!(matches!(Identity::load(&card), Err(IdentityError::PublicCard(path)) if path == card));
+}
+
+#[test]
 fn an_altered_card_is_refused_and_names_its_holder() {
     let card = identity().card().clone();
     let other = identity().card().clone();

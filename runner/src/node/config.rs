@@ -4,6 +4,7 @@ use crate::failure::Explain;
 use crate::files::{self, FileError};
 use mpc_core::party::PartyId;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -138,9 +139,16 @@ pub struct NodeConfig {
     /// Who must have approved a job.
     #[serde(default)]
     pub approvals: ApprovalPolicy,
+    /// Cores that a session may use for a product of matrices.
+    #[serde(default = "one")]
+    pub threads: NonZeroUsize,
     /// Limits and deadlines.
     #[serde(default)]
     pub limits: Limits,
+}
+
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
 }
 
 impl NodeConfig {
@@ -191,6 +199,7 @@ mod tests {
         let config = load(MINIMAL).unwrap();
         assert_eq!(config.party, PartyId::P1);
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.threads.get(), 1);
         assert_eq!(config.consortium, Path::new("/etc/tercet/consortium.toml"));
         assert!(config.identity.is_absolute() && config.identity.ends_with("p1.key"));
     }
@@ -203,6 +212,8 @@ mod tests {
         assert!(load(&unknown).unwrap_err().to_string().contains("surprise"));
         let zero = format!("{MINIMAL}\n[limits]\nround-timeout-seconds = 0");
         assert!(load(&zero).unwrap_err().to_string().contains("round-timeout-seconds"));
+        let none = format!("{MINIMAL}\nthreads = 0");
+        assert!(load(&none).unwrap_err().to_string().contains("threads"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Optional use of several cores by one product.
 
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Fewest products of words worth handing to another thread.
@@ -10,9 +12,14 @@ const ROW_UNIT: usize = 8;
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
-/// Lets each matrix product of this process use up to `threads` cores, by way of
-/// the global thread pool of `rayon`. The default is 1: where parties share a
-/// machine, each has its own thread already.
+thread_local! {
+    /// The helpers of this thread. They end with it, and with them goes what they packed: a pool
+    /// of the process would keep copies of shares from one session to the next.
+    static HELPERS: RefCell<Option<ThreadPool>> = const { RefCell::new(None) };
+}
+
+/// Lets each matrix product of this process use up to `threads` cores. The default is 1:
+/// where parties share a machine, each has its own thread already.
 ///
 /// # Panics
 /// If `threads` is 0.
@@ -35,6 +42,14 @@ pub(super) fn for_row_parts(
         return work(0, out);
     }
     let rows = (out.len() / cols).div_ceil(threads).next_multiple_of(ROW_UNIT);
-    let parts = out.par_chunks_mut(rows * cols).enumerate();
-    parts.for_each(|(part, out)| work(part * rows, out));
+    HELPERS.with_borrow_mut(|helpers| {
+        let wanted = THREADS.load(Ordering::Relaxed);
+        if helpers.as_ref().is_none_or(|pool| pool.current_num_threads() != wanted) {
+            *helpers = ThreadPoolBuilder::new().num_threads(wanted).build().ok();
+        }
+        // Where the system gives no threads, this one does it all.
+        let Some(pool) = helpers else { return work(0, out) };
+        let parts = out.par_chunks_mut(rows * cols).enumerate();
+        pool.install(|| parts.for_each(|(part, out)| work(part * rows, out)));
+    });
 }
