@@ -55,7 +55,8 @@
 //!
 //! All layers: `dense`, `conv`, `max-pool`, `avg-pool`, `"global-avg-pool"`, `"flatten"`,
 //! `"batch-norm"` or `{ batch-norm = 0.1, epsilon = 1e-5 }` (how fast its statistics follow),
-//! `{ dropout = 0.5 }`, `"relu"`, `"leaky-relu"` or `{ leaky-relu = 0.01 }`, `"sigmoid"`, `"tanh"`.
+//! `{ dropout = 0.5 }`, `"relu"`, `"leaky-relu"` or `{ leaky-relu = 0.01 }`, `"sigmoid"`, `"tanh"`,
+//! and at the end of one with softmax cross-entropy `"softmax"`.
 //!
 //! Widths of the inputs come from the data; `{ dense = "outputs" }` is as wide as
 //! the label needs: one output a class for softmax cross-entropy, one for logistic

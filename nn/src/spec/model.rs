@@ -94,7 +94,7 @@ impl ModelSpec {
         let brings_own_activation = matches!(self.loss, Loss::SoftmaxCrossEntropy | Loss::Logistic);
         if brings_own_activation && !matches!(layers.last(), Some(LayerSpec::Dense(_))) {
             return Err(SpecError::invalid(
-                layer_key(self.layers.len() - 1),
+                layer_key(layers.len() - 1),
                 format!(
                     "loss \"{}\" needs a dense layer at the end: it has its activation built in",
                     self.loss

@@ -76,7 +76,9 @@ fn layer_of(job: &Job, step: &str) -> Option<(usize, bool)> {
     let number = stage.strip_prefix("forward-").or_else(|| stage.strip_prefix("backward-"))?;
     let at: usize = number.parse().ok()?;
     let layers = job.spec().model.layers.get(..=at)?;
-    let trained = layers.iter().rposition(LayerSpec::is_trained)?;
+    let has_weights =
+        |layer: &LayerSpec| layer.is_trained() || matches!(layer, LayerSpec::BatchNorm(_));
+    let trained = layers.iter().rposition(has_weights)?;
     Some((trained + 1, trained == at))
 }
 

@@ -3,6 +3,7 @@
 use crate::failure::Explain;
 use crate::files::{self, FileError};
 use mpc_core::party::PartyId;
+use mpc_core::ring::gemm::MAX_THREADS;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -161,6 +162,9 @@ impl NodeConfig {
         let malformed = |reason| ConfigError::Malformed { path: path.to_owned(), reason };
         let mut config: NodeConfig = toml::from_str(&text).map_err(|e| malformed(e.to_string()))?;
         config.limits.validate().map_err(malformed)?;
+        if config.threads.get() > MAX_THREADS {
+            return Err(malformed(format!("threads must be 1 to {MAX_THREADS}")));
+        }
         let base = path.parent().unwrap_or(Path::new("."));
         for entry in [&mut config.identity, &mut config.consortium, &mut config.data_dir] {
             *entry = base.join(&*entry);
@@ -212,8 +216,10 @@ mod tests {
         assert!(load(&unknown).unwrap_err().to_string().contains("surprise"));
         let zero = format!("{MINIMAL}\n[limits]\nround-timeout-seconds = 0");
         assert!(load(&zero).unwrap_err().to_string().contains("round-timeout-seconds"));
-        let none = format!("{MINIMAL}\nthreads = 0");
-        assert!(load(&none).unwrap_err().to_string().contains("threads"));
+        for threads in ["0", "1025"] {
+            let odd = format!("{MINIMAL}\nthreads = {threads}");
+            assert!(load(&odd).unwrap_err().to_string().contains("threads"));
+        }
     }
 
     #[test]

@@ -200,15 +200,18 @@ fn the_layer_with_the_least_room_is_told() {
     let of = |step: &str| peaks.iter().find(|peak| peak["step"] == step).map(|peak| &peak["layer"]);
     assert_eq!(of("forward-1"), Some(&json!(1)), "{peaks:?}");
 
-    // Outputs that have no more than one bit before the point.
-    let narrow = format!("{}\n[precision]\nhead_room = 1", job(2));
-    play.write("job.toml", narrow.replace("rate = 0.5", "rate = 4"));
+    // Scales that leave one bit before the point.
+    let narrow = |head_room: u64| {
+        let precision =
+            format!("[precision]\nactivations = 24\nerrors = 24\nhead_room = {head_room}");
+        format!("{}\n{precision}", job(2).replace("rate = 0.5", "rate = 4"))
+    };
+    play.write("job.toml", narrow(1));
     let beyond = play.run("range job.toml --data rows.csv").succeeded();
     assert!(beyond["overflow"].is_string(), "{beyond}");
     let advised = beyond["advice"]["head_room"].as_u64().unwrap();
     assert!(advised > 1, "{beyond}");
-    let wide = job(2).replace("rate = 0.5", "rate = 4");
-    play.write("job.toml", format!("{wide}\n[precision]\nhead_room = {advised}"));
+    play.write("job.toml", narrow(advised));
     let suits = play.run("range job.toml --data rows.csv").succeeded();
     assert_eq!(suits["overflow"], Value::Null, "{suits}");
 }

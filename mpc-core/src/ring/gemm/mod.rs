@@ -21,7 +21,7 @@ mod threads;
 pub use backend::Backend;
 pub use mat_ref::MatRef;
 pub(super) use panel::pack;
-pub use threads::set_threads;
+pub use threads::{MAX_THREADS, set_threads};
 
 use scratch::{Buffer, Panels, Scratch};
 

@@ -120,23 +120,42 @@ fn all_pairs_of_extremes_multiply() {
     let (a, b) = (MatRef::new(&EXTREMES, n, 1), MatRef::new(&EXTREMES, 1, n));
     let expected: Vec<u64> =
         EXTREMES.iter().flat_map(|x| EXTREMES.iter().map(|y| x.wrapping_mul(*y))).collect();
-    // Twice as many rows and columns, so that no backend leaves it to another.
+    // Three times as many rows and columns, so that no backend leaves it to another.
     for backend in Backend::available() {
-        let doubled: Vec<u64> = EXTREMES.iter().chain(&EXTREMES).copied().collect();
-        let mut out = vec![0; 4 * n * n];
+        let repeated = EXTREMES.repeat(3);
+        let mut out = vec![0; 9 * n * n];
         gemm_acc_with(
             backend,
             &mut out,
-            MatRef::new(&doubled, 2 * n, 1),
-            MatRef::new(&doubled, 1, 2 * n),
+            MatRef::new(&repeated, 3 * n, 1),
+            MatRef::new(&repeated, 1, 3 * n),
         );
-        for (i, row) in out.chunks(2 * n).enumerate() {
-            assert_eq!(row[..n], expected[i % n * n..][..n], "{backend:?}");
-            assert_eq!(row[n..], expected[i % n * n..][..n], "{backend:?}");
+        for (i, row) in out.chunks(3 * n).enumerate() {
+            assert_eq!(*row, expected[i % n * n..][..n].repeat(3), "{backend:?}");
         }
         let mut out = vec![0; n * n];
         gemm_acc_with(backend, &mut out, a, b);
         assert_eq!(out, expected, "{backend:?}");
+    }
+}
+
+#[test]
+fn long_sums_are_cut_and_right() {
+    let (rows, depth, cols) = (41, 1003, 43);
+    let words = |len: usize, turn: u32| -> Vec<u64> {
+        let word = |i: usize| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(turn);
+        (0..len).map(word).collect()
+    };
+    let (a, b) = (words(rows * depth, 3), words(depth * cols, 29));
+    for [left, right] in [[false, false], [false, true], [true, false], [true, true]] {
+        let (a, b) = (view(&a, rows, depth, left), view(&b, depth, cols, right));
+        let mut expected = vec![7; rows * cols];
+        define(&mut expected, a, b);
+        for backend in Backend::available() {
+            let mut out = vec![7; rows * cols];
+            gemm_acc_with(backend, &mut out, a, b);
+            assert!(out == expected, "{backend:?}, transposed: {left}, {right}");
+        }
     }
 }
 

@@ -10,11 +10,14 @@ const WORTH_A_THREAD: usize = 1 << 20;
 /// Rows are dealt out in multiples of this, a multiple of what any kernel takes at once.
 const ROW_UNIT: usize = 8;
 
+/// Most threads that a product can be given.
+pub const MAX_THREADS: usize = 1024;
+
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
 thread_local! {
-    /// The helpers of this thread. They end with it, and with them goes what they packed: a pool
-    /// of the process would keep copies of shares from one session to the next.
+    /// The helpers of this thread. When it ends they are told to, and wipe what they packed as they
+    /// do: a pool of the process would keep copies of shares from one session to the next.
     static HELPERS: RefCell<Option<ThreadPool>> = const { RefCell::new(None) };
 }
 
@@ -22,9 +25,9 @@ thread_local! {
 /// where parties share a machine, each has its own thread already.
 ///
 /// # Panics
-/// If `threads` is 0.
+/// If `threads` is 0 or more than [`MAX_THREADS`].
 pub fn set_threads(threads: usize) {
-    assert!(threads > 0, "a product needs a thread");
+    assert!((1..=MAX_THREADS).contains(&threads), "{threads} threads for a product");
     THREADS.store(threads, Ordering::Relaxed);
 }
 

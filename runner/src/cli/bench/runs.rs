@@ -6,11 +6,10 @@ use crate::bench::{self, ClockKind, PartyResult, Plan, Setting, Summary, Task, t
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::output::Output;
 use mpc_core::net::LinkSpec;
+use mpc_core::ring::gemm::MAX_THREADS;
 use std::path::{Path, PathBuf};
 
 const BAR: &str = "{msg} [{bar:30}] {pos}/{len}, {elapsed} gone, {eta} to go";
-/// Most threads of a party.
-const MAX_THREADS: usize = 1024;
 
 /// How often, and under which conditions.
 #[derive(clap::Args)]
