@@ -8,8 +8,10 @@ use crate::node::{ApprovalPolicy, Limits, LogFormat, NodeConfig};
 use crate::output::Output;
 use mpc_core::party::PartyId;
 use serde_json::json;
+use std::fmt::Display;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Make a consortium: three compute parties and the members who use them.
@@ -126,6 +128,13 @@ fn local(args: Args, title: String, out: Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Ports that systems do not hand out to connections by themselves: one that is free stays so until
+/// the node takes it.
+const QUIET_PORTS: Range<u16> = 10_000..32_000;
+const QUIET: u32 = (QUIET_PORTS.end - QUIET_PORTS.start) as u32;
+/// How many ports are tried.
+const ATTEMPTS: usize = 1000;
+
 /// Three consecutive ports, or three free ones.
 fn ports(base: u16) -> Result<[u16; 3], Failure> {
     if base != 0 {
@@ -135,15 +144,19 @@ fn ports(base: u16) -> Result<[u16; 3], Failure> {
         };
     }
     // All three are held at once so that they differ, and released for the nodes to take.
-    let held = [0; 3].map(|_| TcpListener::bind("127.0.0.1:0"));
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(held) {
-        *port = listener
-            .and_then(|listener| listener.local_addr())
-            .map_err(|e| Failure::new(format!("cannot find a free port: {e}")))?
-            .port();
+    let mut held = Vec::with_capacity(3);
+    for _ in 0..ATTEMPTS {
+        let port = QUIET_PORTS.start + (getrandom::u32().map_err(no_port)? % QUIET) as u16;
+        held.extend(TcpListener::bind(("127.0.0.1", port)).ok().map(|listener| (port, listener)));
+        if let [(first, _), (second, _), (third, _)] = held[..] {
+            return Ok([first, second, third]);
+        }
     }
-    Ok(ports)
+    Err(no_port(format!("{ATTEMPTS} from {QUIET_PORTS:?} are taken")))
+}
+
+fn no_port(reason: impl Display) -> Failure {
+    Failure::new(format!("cannot find a free port: {reason}"))
 }
 
 fn party_dir(dir: &Path, id: PartyId) -> PathBuf {
