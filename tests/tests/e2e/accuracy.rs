@@ -27,18 +27,24 @@ fn folder() -> PathBuf {
     std::env::var_os("TERCET_DATA").expect("TERCET_DATA names the folder of the data").into()
 }
 
+/// What a demo reports of the data sets in the folder.
+fn demo(play: &Playground, line: &str) -> Value {
+    if !play.path("data").exists() {
+        std::os::unix::fs::symlink(folder(), play.path("data")).unwrap();
+    }
+    let mut command = play.command(&format!("demo {line}"));
+    command.env("TMPDIR", play.path(""));
+    play.start(command).finish_whenever().succeeded()
+}
+
 /// Mean accuracies over some demos with different seeds: on shares in each mode, and in the clear.
 /// Requires the modes to give the same model but for how truncation rounds.
 fn demos(seeds: u64, line: &str) -> ([f64; 2], f64) {
     let play = Playground::new();
-    std::os::unix::fs::symlink(folder(), play.path("data")).unwrap();
     let (mut on_shares, mut in_the_clear) = ([0.0; 2], 0.0);
     for seed in 1..=seeds {
         let reports = MODES.map(|mode| {
-            let line = format!("demo {line} --seed {seed} --security {mode}");
-            let mut command = play.command(&line);
-            command.env("TMPDIR", play.path(""));
-            let report = play.start(command).finish_whenever().succeeded();
+            let report = demo(&play, &format!("{line} --seed {seed} --security {mode}"));
             assert_eq!(report["security"], Value::from(mode));
             report
         });
@@ -98,14 +104,10 @@ fn mnist() {
 #[test]
 #[ignore = "needs the data sets, and ten minutes: see the top of the file"]
 fn mnist_to_the_end() {
-    let play = Playground::new();
-    std::os::unix::fs::symlink(folder(), play.path("data")).unwrap();
-    let line = "demo --mnist data/mnist --epochs 15 --lr 0.1 --seed 3 --security semi-honest";
-    let mut command = play.command(line);
-    command.env("TMPDIR", play.path(""));
-    let report = play.start(command).finish_whenever().succeeded();
+    let line = "--mnist data/mnist --epochs 15 --lr 0.1 --seed 3 --security semi-honest";
+    let report = demo(&Playground::new(), line);
     let accuracy = report["accuracy"].as_f64().unwrap();
-    println!("{line}: {accuracy}");
+    println!("demo {line}: {accuracy}");
     assert!(accuracy >= 0.974, "{accuracy}");
 }
 

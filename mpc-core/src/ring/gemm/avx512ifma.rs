@@ -50,9 +50,7 @@ impl Avx512Ifma {
         let has = is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vnni");
         has.then_some(Avx512Ifma(level))
     }
-}
 
-impl Avx512Ifma {
     /// Packs a block into panels and lets `pair` complete their steps, while they are in the
     /// first-level cache.
     fn pack<const WIDTH: usize>(
