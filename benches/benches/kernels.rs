@@ -13,7 +13,7 @@ use criterion::{
 use mpc_core::fixed::{decode, encode};
 use mpc_core::ring::bits::{from_planes_into, plane_words, to_planes_into};
 use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
-use mpc_core::ring::gemm::{Backend, MatRef, gemm_acc_with, gemm_replicated_acc_with};
+use mpc_core::ring::gemm::{Backend, Factor, MatRef, gemm_acc_with, gemm_replicated_acc_with};
 use mpc_core::ring::pack::{pack, packed_len, unpack};
 use mpc_core::ring::prg::Prg;
 use ndarray::Array2;
@@ -158,8 +158,8 @@ fn replicated_products(c: &mut Clock) {
         let backend = Backend::best();
         group.bench_function(format!("{backend:?}"), |bench| {
             bench.iter(|| {
-                let (a, b) =
-                    ([&a0, &a1].map(|a| shape.left(a)), [&b0, &b1].map(|b| shape.right(b)));
+                let a = [&a0, &a1].map(|a| Factor::from(shape.left(a)));
+                let b = [&b0, &b1].map(|b| Factor::from(shape.right(b)));
                 gemm_replicated_acc_with(backend, &mut out, a, b);
             });
         });

@@ -1,6 +1,7 @@
 //! The security mode as a type parameter, so that no protocol exists twice.
 
 use crate::party::PartyId;
+use crate::ring::gemm::Reading;
 use crate::ring::{Ring, RowMap};
 use crate::share::{Arith, Bin, Words};
 use std::ops::Range;
@@ -185,13 +186,12 @@ pub enum Product {
         /// `x`, `y` and `z`.
         operands: [Components; 3],
     },
-    /// `z = x * y`, a matrix product modulo `2^bits`, operands as they were multiplied
-    /// (transposed operands are flagged).
+    /// `z = x * y`, a matrix product modulo `2^bits`.
     Matrix {
         /// Width of the ring.
         bits: u32,
-        /// Whether `x` and `y` are read transposed.
-        transposed: [bool; 2],
+        /// How `x` and `y` were read.
+        readings: [Reading; 2],
         /// How the rows of the product were added up before they were re-shared, if they
         /// were: `z` has so many elements a row, and long rows are several rows of `x * y`.
         scattered: Option<Arc<RowMap>>,

@@ -1,9 +1,9 @@
 //! Products over a ring: element by element, inner products, matrix products.
 //!
 //! The multiplication of Araki et al., CCS 2016, protocol 3.2: the local part is
-//! `z_i = x_i (y_i + y_{i+1}) + x_{i+1} y_i`, two products of words (or of matrices)
-//! instead of three. Sums of products are added up before they are re-shared, so an
-//! inner product of any length costs one element.
+//! `z_i = x_i (y_i + y_{i+1}) + x_{i+1} y_i`, two products of words instead of three. Sums of
+//! products are added up before they are re-shared, so an inner product of any length costs
+//! one element; and of matrices, one product is enough (`mpc_core::ring::gemm`).
 //!
 //! Where the session has triples, products use these instead ([`crate::beaver`]); costs are
 //! then those given there.
@@ -12,7 +12,7 @@ use crate::beaver::{column_dot_beaver, matmul_beaver, mul_beaver, wrong_kind};
 use crate::reshare::reshare;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
-use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
+use mpc_core::ring::gemm::{Factor, MatRef, Reading, gemm_replicated_acc};
 use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Additive, Arith, Words};
@@ -110,35 +110,65 @@ pub(crate) fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
     })
 }
 
-/// A shared matrix that may be read transposed without a copy.
-#[derive(Clone, Copy)]
+/// A factor of a matrix product: a shared matrix, and how it is read.
+#[derive(Clone)]
 pub struct Operand<'a, R: Ring> {
     share: &'a Arith<R>,
-    transposed: bool,
+    reading: Reading,
 }
 
 impl<'a, R: Ring> Operand<'a, R> {
     /// The matrix as it is.
     pub fn plain(share: &'a Arith<R>) -> Self {
-        Self { share, transposed: false }
+        Self { share, reading: Reading::Plain }
     }
 
-    /// The matrix transposed.
+    /// The matrix transposed, without a copy.
     pub fn transposed(share: &'a Arith<R>) -> Self {
-        Self { share, transposed: true }
+        Self { share, reading: Reading::Transposed }
+    }
+
+    /// Its long rows, cut into rows of `width`, each gathered when it is needed: the windows of a
+    /// convolution, which overlap, are much more than the images.
+    ///
+    /// # Errors
+    /// `Shape` when the rows are not those of the map, or the long ones no multiple of `width`.
+    pub fn unfolded(share: &'a Arith<R>, map: &Arc<RowMap>, width: usize) -> Result<Self> {
+        if share.cols() != map.short() || width == 0 || !map.long().is_multiple_of(width) {
+            let right = [map.short(), map.long()];
+            return Err(Error::Shape { op: "unfold", left: share.shape(), right });
+        }
+        Ok(Self { share, reading: Reading::Unfolded { map: map.clone(), width } })
     }
 
     /// Rows and columns as the product sees them.
     pub fn shape(&self) -> [usize; 2] {
-        let [rows, cols] = self.share.shape();
-        if self.transposed { [cols, rows] } else { [rows, cols] }
+        self.reading.shape(self.share.shape())
     }
 
-    fn views(&self) -> [MatRef<'a>; 2] {
-        [self.share.first(), self.share.second()].map(|words| {
-            let matrix = MatRef::new(words, self.share.rows(), self.share.cols());
-            if self.transposed { matrix.t() } else { matrix }
-        })
+    fn factors(&self) -> [Factor<'_>; 2] {
+        let shape = self.share.shape();
+        [self.share.first(), self.share.second()].map(|words| self.reading.factor(words, shape))
+    }
+
+    fn is_transposed(&self) -> bool {
+        matches!(self.reading, Reading::Transposed)
+    }
+
+    /// The factor as a whole, or what it is the transpose of.
+    fn matrix(&self) -> Result<Arith<R>> {
+        match &self.reading {
+            Reading::Plain | Reading::Transposed => Ok(self.share.clone()),
+            Reading::Unfolded { map, .. } => self.share.gather(map)?.reshape(self.shape()),
+        }
+    }
+
+    /// Rows and columns of [`Operand::matrix`].
+    fn shape_of_matrix(&self) -> [usize; 2] {
+        match self.reading {
+            Reading::Plain | Reading::Transposed => self.share.shape(),
+            Reading::Unfolded { .. } => self.shape(),
+        }
     }
 }
 
@@ -162,23 +192,22 @@ pub async fn matmul<S: Security, R: Ring>(
     if inner != inner_y {
         return Err(Error::Shape { op: "matrix product", left: x.shape(), right: y.shape() });
     }
-    let transposed = [x.transposed, y.transposed];
-    let (left, right) = (x.share.shape(), y.share.shape());
+    let transposed = [x.is_transposed(), y.is_transposed()];
+    let (left, right) = (x.shape_of_matrix(), y.shape_of_matrix());
     match ctx.triple(|| ProductShape::Matrix { left, right, transposed })? {
         None => {}
         Some(Supply::Words(triple)) => {
-            return matmul_beaver(ctx, x.share, y.share, transposed, triple).await;
+            return matmul_beaver(ctx, &x.matrix()?, &y.matrix()?, transposed, triple).await;
         }
         Some(Supply::Dry) => return Ok(Arith::zeros([rows, cols])),
         Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
     }
-    let ([x0, x1], [y0, y1]) = (x.views(), y.views());
     let mut local = Words::zeroed(rows * cols);
-    gemm_replicated_acc(&mut local, x0, x1, y0, y1);
+    gemm_replicated_acc(&mut local, x.factors(), y.factors());
     let z = reshare(ctx, Additive::new([rows, cols], local), 0).await?;
     ctx.record(|| Product::Matrix {
         bits: R::BITS,
-        transposed,
+        readings: [x.reading, y.reading],
         scattered: None,
         operands: [x.share.into(), y.share.into(), (&z).into()],
     });
@@ -227,7 +256,7 @@ pub async fn matmul_scattered<S: Security, R: Ring>(
     let z = reshare(ctx, Additive::new(shape, scattered_products(x, y, map)), 0).await?;
     ctx.record(|| Product::Matrix {
         bits: R::BITS,
-        transposed: [false; 2],
+        readings: [Reading::Plain, Reading::Plain],
         scattered: Some(map.clone()),
         operands: [x.into(), y.into(), (&z).into()],
     });
@@ -241,7 +270,7 @@ const SCATTERED_AT_ONCE: usize = 1 << 17;
 fn scattered_products<R: Ring>(x: &Arith<R>, y: &Arith<R>, map: &RowMap) -> Words {
     let [[rows, inner], [_, cols]] = [x.shape(), y.shape()];
     let mut sums = Words::zeroed(rows * cols / map.long() * map.short());
-    let [y0, y1] = [y.first(), y.second()].map(|y| MatRef::new(y, inner, cols));
+    let y = [y.first(), y.second()].map(|y| Factor::from(MatRef::new(y, inner, cols)));
     let shorts = (SCATTERED_AT_ONCE / map.long()).max(1);
     let block = shorts * map.long() / cols * inner;
     let mut product = Words::zeroed(shorts * map.long());
@@ -250,8 +279,8 @@ fn scattered_products<R: Ring>(x: &Arith<R>, y: &Arith<R>, map: &RowMap) -> Word
         let rows = x0.len() / inner;
         let product = &mut product[..rows * cols];
         product.fill(0);
-        let [x0, x1] = [x0, x1].map(|x| MatRef::new(x, rows, inner));
-        gemm_replicated_acc(product, x0, x1, y0, y1);
+        let x = [x0, x1].map(|x| Factor::from(MatRef::new(x, rows, inner)));
+        gemm_replicated_acc(product, x, y);
         map.scatter_add(product, sums, u64::wrapping_add);
     }
     sums

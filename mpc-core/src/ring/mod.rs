@@ -20,5 +20,5 @@ mod simd;
 mod word;
 
 pub use chosen::Weighed;
-pub use row_map::RowMap;
+pub use row_map::{RowMap, Unfolded};
 pub use word::{Ring, Z2, Z64};

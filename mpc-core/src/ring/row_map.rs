@@ -23,6 +23,8 @@ pub struct RowMap {
 struct Run {
     /// Where they start in the short row, or [`NOWHERE`].
     from: usize,
+    /// Where they start in the long row.
+    at: usize,
     len: usize,
 }
 
@@ -47,7 +49,7 @@ impl RowMap {
             match runs.last_mut() {
                 Some(run) if from == NOWHERE && run.from == NOWHERE => run.len += 1,
                 Some(run) if run.from != NOWHERE && from == run.from + run.len => run.len += 1,
-                _ => runs.push(Run { from, len: 1 }),
+                _ => runs.push(Run { from, at: long - 1, len: 1 }),
             }
         }
         RowMap { short, long, runs }
@@ -69,16 +71,38 @@ impl RowMap {
     /// If there are not as many whole rows on both sides.
     pub fn gather<T: Copy + Default>(&self, from: &[T], to: &mut [T]) {
         for (short, long) in self.rows(from, to) {
-            let mut at = 0;
-            for run in &self.runs {
-                let target = &mut long[at..at + run.len];
-                match run.source() {
-                    Some(source) => target.copy_from_slice(&short[source]),
-                    None => target.fill(T::default()),
+            self.gather_part(short, 0, &self.runs, long);
+        }
+    }
+
+    /// Writes over `to` what the long row of `short` has from place `start` on, which lies in
+    /// the first of some runs; tells how many of these runs end there or before.
+    fn gather_part<T: Copy + Default>(
+        &self,
+        short: &[T],
+        start: usize,
+        runs: &[Run],
+        to: &mut [T],
+    ) -> usize {
+        let end = start + to.len();
+        for (passed, run) in runs.iter().enumerate() {
+            if run.at >= end {
+                return passed;
+            }
+            let part = run.at.max(start)..(run.at + run.len).min(end);
+            let target = &mut to[part.start - start..part.end - start];
+            match run.source() {
+                Some(source) => {
+                    let source = source.start + (part.start - run.at)..;
+                    target.copy_from_slice(&short[source][..part.len()]);
                 }
-                at += run.len;
+                None => target.fill(T::default()),
+            }
+            if run.at + run.len > end {
+                return passed;
             }
         }
+        runs.len()
     }
 
     /// Adds the elements of long rows to those of the short rows that they come from.
@@ -89,13 +113,11 @@ impl RowMap {
         let to = to.chunks_exact_mut(self.short.max(1));
         assert!(to.len() * self.long == from.len(), "as many rows on both sides");
         for (long, short) in from.chunks_exact(self.long.max(1)).zip(to) {
-            let mut at = 0;
             for run in &self.runs {
                 if let Some(source) = run.source() {
-                    let target = short[source].iter_mut();
-                    target.zip(&long[at..at + run.len]).for_each(|(to, &x)| *to = add(*to, x));
+                    let from = &long[run.at..run.at + run.len];
+                    short[source].iter_mut().zip(from).for_each(|(to, &x)| *to = add(*to, x));
                 }
-                at += run.len;
             }
         }
     }
@@ -108,6 +130,68 @@ impl RowMap {
         let short = short.chunks_exact(self.short.max(1));
         assert!(short.len() * self.long == long.len(), "as many rows on both sides");
         short.zip(long.chunks_exact_mut(self.long.max(1)))
+    }
+}
+
+/// Long rows, each cut into rows of some width, as one matrix that does not exist as a whole:
+/// parts of it are gathered when they are needed.
+#[derive(Clone, Copy)]
+pub struct Unfolded<'a> {
+    short: &'a [u64],
+    map: &'a RowMap,
+    width: usize,
+}
+
+impl<'a> Unfolded<'a> {
+    /// The long rows of these short ones, cut into rows of `width`.
+    ///
+    /// # Panics
+    /// If there are no whole rows on either side.
+    pub fn new(short: &'a [u64], map: &'a RowMap, width: usize) -> Unfolded<'a> {
+        assert!(short.len().is_multiple_of(map.short().max(1)), "whole short rows");
+        assert!(map.long().is_multiple_of(width.max(1)), "whole rows of a long one");
+        Unfolded { short, map, width }
+    }
+
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.short.len() / self.map.short().max(1) * (self.map.long() / self.width.max(1))
+    }
+
+    /// Columns of the matrix.
+    pub fn cols(&self) -> usize {
+        self.width
+    }
+
+    /// Whether another one takes its elements from the same places.
+    pub fn is_laid_out_as(&self, other: &Unfolded<'_>) -> bool {
+        std::ptr::eq(self.map, other.map)
+            && (self.width, self.short.len()) == (other.width, other.short.len())
+    }
+
+    /// Some rows and columns, written over `to` row by row.
+    ///
+    /// # Panics
+    /// If there are no such rows or columns, or `to` has another length.
+    pub fn gather(&self, rows: Range<usize>, cols: Range<usize>, to: &mut [u64]) {
+        assert!(rows.end <= self.rows() && cols.end <= self.width, "a part of the matrix");
+        assert_eq!(to.len(), rows.len() * cols.len(), "as many elements");
+        if to.is_empty() {
+            return;
+        }
+        let (of_long, runs) = (self.map.long() / self.width, &self.map.runs);
+        let start_of = |row: usize| row % of_long * self.width + cols.start;
+        let before = |run: &Run| run.at + run.len <= start_of(rows.start);
+        let mut next = runs.partition_point(before);
+        for (row, to) in rows.zip(to.chunks_exact_mut(cols.len())) {
+            let (at, start) = (row / of_long, start_of(row));
+            if row % of_long == 0 {
+                next = 0;
+            }
+            next += runs[next..].iter().take_while(|run| run.at + run.len <= start).count();
+            let short = &self.short[at * self.map.short()..][..self.map.short()];
+            next += self.map.gather_part(short, start, &runs[next..], to);
+        }
     }
 }
 
@@ -129,6 +213,38 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_of_long_rows_are_those_of_the_whole(
+            places in prop::collection::vec(prop::option::of(0usize..9), 1..50),
+            width in 1usize..8,
+            rows in 1usize..4,
+            part: [prop::sample::Index; 4],
+        ) {
+            let whole = places.len().div_ceil(width) * width;
+            let places = places.into_iter().chain(std::iter::repeat(None)).take(whole);
+            let map = RowMap::new(9, places);
+            let short: Vec<u64> = (1..=9 * rows as u64).collect();
+            let mut long = vec![0; rows * whole];
+            map.gather(&short, &mut long);
+            let unfolded = Unfolded::new(&short, &map, width);
+            prop_assert_eq!([unfolded.rows(), unfolded.cols()], [long.len() / width, width]);
+            let range = |ends: &[prop::sample::Index], len: usize| {
+                let [a, b] = [0, 1].map(|at| ends[at].index(len + 1));
+                a.min(b)..a.max(b)
+            };
+            let (rows, cols) = (range(&part[..2], unfolded.rows()), range(&part[2..], width));
+            let mut gathered = vec![u64::MAX; rows.len() * cols.len()];
+            unfolded.gather(rows.clone(), cols.clone(), &mut gathered);
+            let expected: Vec<u64> = long
+                .chunks(width)
+                .skip(rows.start)
+                .take(rows.len())
+                .flat_map(|row| &row[cols.clone()])
+                .copied()
+                .collect();
+            prop_assert_eq!(gathered, expected);
+        }
+
         /// `<gather(x), y> = <x, scatter(y)>` for all `x` and `y`.
         #[test]
         fn scattering_is_the_adjoint_of_gathering(

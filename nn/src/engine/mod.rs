@@ -132,6 +132,16 @@ pub trait Engine: Sized {
     /// The long row of each row along a public map.
     fn gather(&self, a: &Self::Tensor, map: &RowMap) -> Result<Self::Tensor>;
 
+    /// The long row of each row along a public map, cut into rows of `width`.
+    ///
+    /// # Errors
+    /// `Error::Shape` when they cannot be.
+    fn windows(&self, a: &Self::Tensor, map: &RowMap, width: usize) -> Result<Self::Tensor> {
+        let [rows, _] = self.shape(a);
+        let long = self.gather(a, map)?;
+        self.reshape(long, [rows * (map.long() / width.max(1)), width])
+    }
+
     /// The sums of what comes from the same element of a short row: the adjoint of
     /// [`Engine::gather`].
     fn scatter_add(&self, a: &Self::Tensor, map: &RowMap) -> Result<Self::Tensor>;
@@ -178,6 +188,33 @@ pub trait Engine: Sized {
         b: &Self::Tensor,
         b_trans: Trans,
     ) -> Result<Self::Tensor>;
+
+    /// The exact product of windows and `weights` transposed; the scales add up. Each row of
+    /// `images` becomes a long one, as by [`Engine::gather`], which is cut into windows as long as the
+    /// rows of `weights`.
+    async fn matmul_windows(
+        &self,
+        images: &Self::Tensor,
+        map: &Arc<RowMap>,
+        weights: &Self::Tensor,
+    ) -> Result<Self::Tensor> {
+        let [_, width] = self.shape(weights);
+        let windows = self.windows(images, map, width)?;
+        self.matmul(&windows, Trans::No, weights, Trans::Yes).await
+    }
+
+    /// The exact product of `a` transposed, which has a row for each window, and the windows of
+    /// `images`, so long; the scales add up.
+    async fn matmul_by_windows(
+        &self,
+        a: &Self::Tensor,
+        images: &Self::Tensor,
+        map: &Arc<RowMap>,
+        width: usize,
+    ) -> Result<Self::Tensor> {
+        let windows = self.windows(images, map, width)?;
+        self.matmul(a, Trans::Yes, &windows, Trans::No).await
+    }
 
     /// `a b`, several rows of which make one long row of `map`, which is added up as by
     /// [`Engine::scatter_add`]; exact, the scales add up.

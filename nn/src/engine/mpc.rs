@@ -171,6 +171,29 @@ impl<S: Security> Engine for Mpc<S> {
         Ok(Fixed::new(mul::matmul(&self.ctx, x, y).await?, a.scale + b.scale))
     }
 
+    async fn matmul_windows(
+        &self,
+        images: &Fixed,
+        map: &Arc<RowMap>,
+        weights: &Fixed,
+    ) -> Result<Fixed> {
+        let windows = Operand::unfolded(&images.share, map, weights.share.cols())?;
+        let product = mul::matmul(&self.ctx, windows, Operand::transposed(&weights.share)).await?;
+        Ok(Fixed::new(product, images.scale + weights.scale))
+    }
+
+    async fn matmul_by_windows(
+        &self,
+        a: &Fixed,
+        images: &Fixed,
+        map: &Arc<RowMap>,
+        width: usize,
+    ) -> Result<Fixed> {
+        let windows = Operand::unfolded(&images.share, map, width)?;
+        let product = mul::matmul(&self.ctx, Operand::transposed(&a.share), windows).await?;
+        Ok(Fixed::new(product, a.scale + images.scale))
+    }
+
     async fn matmul_scattered(&self, a: &Fixed, b: &Fixed, map: &Arc<RowMap>) -> Result<Fixed> {
         let sums = mul::matmul_scattered(&self.ctx, &a.share, &b.share, map).await?;
         Ok(Fixed::new(sums, a.scale + b.scale))

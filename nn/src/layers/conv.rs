@@ -1,7 +1,7 @@
 //! The convolution: every output is a weighted sum of a window of an image and a bias.
 
 use super::{Parameters, Saved};
-use crate::engine::{Engine, Trans};
+use crate::engine::Engine;
 use crate::volume::Windows;
 use mpc_core::error::Result;
 use mpc_core::ring::RowMap;
@@ -44,14 +44,6 @@ impl<T: Clone> Conv<T> {
         Conv { parameters, input_scale, filters, places, windows }
     }
 
-    /// The windows of each image, a row each.
-    fn windows<E: Engine<Tensor = T>>(&self, engine: &E, input: &T) -> Result<T> {
-        let [rows, _] = engine.shape(input);
-        let windows = engine.gather(input, &self.windows)?;
-        let window = self.windows.long() / self.places;
-        engine.reshape(windows, [rows * self.places, window])
-    }
-
     /// The exact output, and the input at its scale: windows overlap, so they are not kept.
     pub(super) async fn forward<E: Engine<Tensor = T>>(
         &self,
@@ -60,10 +52,8 @@ impl<T: Clone> Conv<T> {
     ) -> Result<(T, Saved<T>)> {
         let input = engine.step("input").align(input, self.input_scale).await?;
         let [rows, _] = engine.shape(&input);
-        let windows = self.windows(engine, &input)?;
         let Parameters { weights, bias } = &self.parameters;
-        let product = engine.step("product");
-        let output = product.matmul(&windows, Trans::No, weights, Trans::Yes).await?;
+        let output = engine.step("product").matmul_windows(&input, &self.windows, weights).await?;
         let output = engine.add_row(output, bias)?;
         let output = engine.reshape(output, [rows, self.places * self.filters])?;
         Ok((output, vec![input]))
@@ -81,9 +71,9 @@ impl<T: Clone> Conv<T> {
         input: &T,
         error: &T,
     ) -> Result<Parameters<T>> {
-        let windows = self.windows(engine, input)?;
         let error = self.by_window(engine, error)?;
-        let weights = engine.matmul(&error, Trans::Yes, &windows, Trans::No).await?;
+        let window = self.windows.long() / self.places;
+        let weights = engine.matmul_by_windows(&error, input, &self.windows, window).await?;
         Ok(Parameters { weights, bias: engine.sum_rows(&error)? })
     }
 

@@ -77,9 +77,9 @@ pub async fn words<const D: usize, S: Security>(
                 dots.push(factors(operands, [Support::ALL; 2], operands[0].shape[1]));
                 widths.push(operands[0].shape[1]);
             }
-            Product::Matrix { bits, transposed, scattered, operands } if *bits == width => {
-                let (transposed, scattered) = (*transposed, scattered.as_deref());
-                matrices.push(MatrixProduct { transposed, scattered, operands });
+            Product::Matrix { bits, readings, scattered, operands } if *bits == width => {
+                let scattered = scattered.as_deref();
+                matrices.push(MatrixProduct { readings, scattered, operands });
             }
             _ => {}
         }

@@ -12,34 +12,46 @@ use super::shared::Shared;
 use mpc_core::party::PartyId;
 use mpc_core::ring::RowMap;
 use mpc_core::ring::galois::GaloisRing;
-use mpc_core::ring::gemm::MatRef;
+use mpc_core::ring::gemm::{Factor, MatRef, Reading};
 use mpc_core::security::Components;
 use mpc_core::share::Words;
 
 /// A recorded matrix product.
 pub struct MatrixProduct<'a> {
-    /// Whether the factors are read transposed.
-    pub transposed: [bool; 2],
+    /// How the factors are read.
+    pub readings: &'a [Reading; 2],
     /// How rows of the product were added up.
     pub scattered: Option<&'a RowMap>,
     /// The factors and their product.
     pub operands: &'a [Components; 3],
 }
 
-/// Both components of a matrix as it was multiplied.
-fn views(operand: &Components, transposed: bool) -> [MatRef<'_>; 2] {
-    [&operand.first, &operand.second].map(|words| {
-        let matrix = MatRef::new(words, operand.shape[0], operand.shape[1]);
-        if transposed { matrix.t() } else { matrix }
-    })
+/// Both components of a factor as it was multiplied.
+fn factors<'a>(operand: &'a Components, reading: &'a Reading) -> [Factor<'a>; 2] {
+    [&operand.first, &operand.second].map(|words| reading.factor(words, operand.shape))
 }
 
-/// Both components of the sum of the rows of a matrix, weighted by challenges: a vector, an
+/// Rows of a part of a factor that is gathered, so that the part stays in cache.
+const ROWS_AT_ONCE: usize = 256;
+
+/// Both components of the sum of the rows of a factor, weighted by challenges: a vector, an
 /// element a column.
-fn weighted_rows<const D: usize>(matrix: [MatRef<'_>; 2], challenges: &[u64]) -> Shared {
-    let [first, second] = matrix.map(|matrix| {
-        let mut sums = Words::zeroed(vector_words::<Words64<D>>(matrix.cols()));
-        GaloisRing::<D>::add_weighted(&mut sums, matrix, challenges);
+fn weighted_rows<const D: usize>(factor: [Factor<'_>; 2], challenges: &[u64]) -> Shared {
+    let [first, second] = factor.map(|factor| {
+        let mut sums = Words::zeroed(vector_words::<Words64<D>>(factor.cols()));
+        let mut add = |matrix: MatRef<'_>, challenges: &[u64]| {
+            GaloisRing::<D>::add_weighted(&mut sums, matrix, challenges);
+        };
+        match factor.existing() {
+            Some(matrix) => add(matrix, challenges),
+            None => {
+                for (at, challenges) in challenges.chunks(ROWS_AT_ONCE).enumerate() {
+                    let start = at * ROWS_AT_ONCE;
+                    let part = factor.block(start, challenges.len(), 0, factor.cols());
+                    part.gathered(|matrix| add(matrix, challenges));
+                }
+            }
+        }
         sums
     });
     Shared { first, second }
@@ -52,14 +64,14 @@ const BLOCK: usize = 256;
 /// This party's share of [`weighted_rows`].
 fn share_of_weighted_rows<const D: usize>(
     party: PartyId,
-    matrix: [MatRef<'_>; 2],
+    factor: [Factor<'_>; 2],
     challenges: &[u64],
 ) -> Words {
-    let [rows, cols] = [matrix[0].rows(), matrix[0].cols()];
+    let [rows, cols] = [factor[0].rows(), factor[0].cols()];
     let write = |share: &mut [u64]| {
         for (start, share) in (0..cols).step_by(BLOCK).zip(share.chunks_mut(BLOCK * D)) {
             let width = BLOCK.min(cols - start);
-            let block = matrix.map(|matrix| matrix.block(0, rows, start, width));
+            let block = factor.map(|factor| factor.block(0, rows, start, width));
             let sums = weighted_rows::<D>(block, challenges);
             line::share_vector::<Words64<D>>(party, &sums, share);
         }
@@ -83,15 +95,17 @@ impl MatrixProduct<'_> {
             None => right.clone(),
             Some(map) => Words::overwritten(map.long(), |long| map.gather(&right, long)),
         };
-        let y = views(y, self.transposed[1]).map(MatRef::t);
+        let y = factors(y, &self.readings[1]).map(Factor::t);
         let inner = y[0].cols();
         let parts = long.chunks(y[0].rows().max(1));
         let x = match self.scattered {
-            None => views(x, self.transposed[0]),
-            Some(_) => [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner)),
+            None => factors(x, &self.readings[0]),
+            Some(_) => {
+                [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner).into())
+            }
         };
         let of_part = |part: usize| x.map(|x| x.block(0, rows, part * inner, inner));
-        let share = |matrix, challenges| share_of_weighted_rows::<D>(party, matrix, challenges);
+        let share = |factor, challenges| share_of_weighted_rows::<D>(party, factor, challenges);
         let (x, y): (Vec<Words>, Vec<Words>) = parts
             .enumerate()
             .map(|(part, right)| (share(of_part(part), &left[..]), share(y, right)))
@@ -99,9 +113,10 @@ impl MatrixProduct<'_> {
         let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
         let [x, y] = [x, y].map(|parts| parts.iter().map(|part| &part[..]).collect());
         // (l Z) r or l (Z r): along the longer side first.
+        let z = factors(z, &Reading::Plain);
         let (z, along, across) = match cols > rows {
-            true => (views(z, false).map(MatRef::t), &right, &left),
-            false => (views(z, false), &left, &right),
+            true => (z.map(Factor::t), &right, &left),
+            false => (z, &left, &right),
         };
         let mut z = weighted_rows::<D>(z, along);
         let mut padded = Words::zeroed(z.first.len() / D);

@@ -35,6 +35,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, try_join_all};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{FailedCheck, Result};
+use mpc_core::ring::gemm::Reading;
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::Words;
 use sacrifice::{Opening, Verdict, sacrifice};
@@ -195,16 +196,25 @@ fn widths(products: &[Product]) -> Vec<u32> {
 /// A digest of what is to be verified: kinds, shapes, which components count, and which factors
 /// are the same, in order.
 fn digest(products: &[Product]) -> [u8; 32] {
-    let mut digest = Sha256::new_with_prefix(b"tercet products v3");
+    let mut digest = Sha256::new_with_prefix(b"tercet products v4");
     let mut factors = HashMap::new();
     for product in products {
-        let (kind, bits, transposed, operands) = match product {
-            Product::Elementwise { bits, operands, .. } => (0, *bits, [false; 2], operands),
-            Product::Matrix { bits, transposed, operands, .. } => (1, *bits, *transposed, operands),
-            Product::ColumnDot { bits, operands } => (2, *bits, [false; 2], operands),
-            Product::And { operands, .. } => (3, 1, [false; 2], operands),
+        let (kind, bits, readings, operands) = match product {
+            Product::Elementwise { bits, operands, .. } => (0, *bits, None, operands),
+            Product::Matrix { bits, readings, operands, .. } => {
+                (1, *bits, Some(readings), operands)
+            }
+            Product::ColumnDot { bits, operands } => (2, *bits, None, operands),
+            Product::And { operands, .. } => (3, 1, None, operands),
         };
-        digest.update([kind, bits as u8, transposed[0].into(), transposed[1].into()]);
+        digest.update([kind, bits as u8]);
+        for reading in readings.into_iter().flatten() {
+            digest.update(match reading {
+                Reading::Plain => [0; 8],
+                Reading::Transposed => [0xff; 8],
+                Reading::Unfolded { width, .. } => (*width as u64).to_le_bytes(),
+            });
+        }
         if let Product::Elementwise { supports, .. } | Product::And { supports, .. } = product {
             digest.update(supports.map(Support::code));
             for factor in &operands[..2] {

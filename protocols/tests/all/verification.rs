@@ -6,7 +6,7 @@ use mpc_core::error::{Error, FailedCheck, Result};
 use mpc_core::net::{SessionId, local_network};
 use mpc_core::party::PartyId;
 use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
-use mpc_core::ring::gemm::{MatRef, gemm_replicated_acc};
+use mpc_core::ring::gemm::{Factor, MatRef, Reading, gemm_replicated_acc};
 use mpc_core::ring::{RowMap, Z2, Z64};
 use mpc_core::security::{Malicious, Product, Support};
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
@@ -232,27 +232,30 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
         Lie::Matrix => {
             let view = |words| MatRef::new(words, 3, 5);
             let mut local = Words::zeroed(9);
-            let [x0, x1, y0, y1] = [x.first(), x.second(), y.first(), y.second()].map(view);
-            gemm_replicated_acc(&mut local, x0, x1, y0.t(), y1.t());
+            let x_factors = [x.first(), x.second()].map(|x| Factor::from(view(x)));
+            let y_factors = [y.first(), y.second()].map(|y| Factor::from(view(y).t()));
+            gemm_replicated_acc(&mut local, x_factors, y_factors);
             add_error(&mut local);
             let z = reshare::<_, Z64>(ctx, Additive::new([3, 3], local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
-            let (transposed, scattered) = ([false, true], None);
-            ctx.record(|| Product::Matrix { bits: 64, transposed, scattered, operands });
+            let (readings, scattered) = ([Reading::Plain, Reading::Transposed], None);
+            ctx.record(|| Product::Matrix { bits: 64, readings, scattered, operands });
         }
         Lie::Scattered => {
             let view = |words| MatRef::new(words, 3, 5);
             let mut products = Words::zeroed(9);
-            let [x0, x1, y0, y1] = [x.first(), x.second(), y.first(), y.second()].map(view);
-            gemm_replicated_acc(&mut products, x0, x1, y0.t(), y1.t());
+            let x_factors = [x.first(), x.second()].map(|x| Factor::from(view(x)));
+            let y_factors = [y.first(), y.second()].map(|y| Factor::from(view(y).t()));
+            gemm_replicated_acc(&mut products, x_factors, y_factors);
             let map = overlapping();
             let mut local = Words::zeroed(map.short());
             map.scatter_add(&products, &mut local, u64::wrapping_add);
             add_error(&mut local);
             let z = reshare::<_, Z64>(ctx, Additive::new([1, map.short()], local), 0).await?;
             let operands = [(&x).into(), (&y).into(), (&z).into()];
-            let (transposed, scattered) = ([false, true], Some(Arc::new(map)));
-            ctx.record(|| Product::Matrix { bits: 64, transposed, scattered, operands });
+            let readings = [Reading::Plain, Reading::Transposed];
+            let scattered = Some(Arc::new(map));
+            ctx.record(|| Product::Matrix { bits: 64, readings, scattered, operands });
         }
         Lie::And => {
             let (a, b) = (planes(seed, 64, 15)[at].clone(), planes(seed + 1, 64, 15)[at].clone());

@@ -42,6 +42,10 @@ impl Kernel for Avx2 {
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;
 
+    fn level(self) -> Level {
+        self.0
+    }
+
     fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
         panel::pack::<{ Self::ROWS }>(self.0, panels, panel_words, Self::LHS_STEP, block.t());
     }

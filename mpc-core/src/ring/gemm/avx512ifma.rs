@@ -83,6 +83,10 @@ impl Kernel for Avx512Ifma {
     const RHS_STEP: usize = COLS + COLS / 2;
     const IN_PLACE: bool = false;
 
+    fn level(self) -> Level {
+        self.0
+    }
+
     fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
         self.pack::<ROWS>(panels, panel_words, Self::LHS_STEP, block.t(), pair_lhs);
     }

@@ -8,8 +8,10 @@
 //! tenth of its product with one of 128.
 
 use super::MatRef;
+use super::operand::{Operand, TOGETHER};
 use super::panel::GROUP;
-use super::scratch::{Buffer, Panels};
+use super::scratch::{Buffer, Panels, Room};
+use crate::ring::simd::Level;
 
 /// Most rows of the left operand in a block.
 const HEIGHT: usize = 128;
@@ -33,6 +35,9 @@ pub(super) trait Kernel: Copy {
     const RHS_STEP: usize;
     /// Whether panels may also be plain matrices, read where they lie.
     const IN_PLACE: bool;
+
+    /// The vectors that it uses.
+    fn level(self) -> Level;
 
     /// Packs a block of the left operand into panels of `ROWS` rows, `panel_words` words each.
     fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>);
@@ -83,17 +88,18 @@ pub(super) fn multiply<K: Kernel>(
     kernel: K,
     panels: &mut Panels,
     out: &mut [u64],
-    lhs: MatRef<'_>,
-    rhs: MatRef<'_>,
+    lhs: Operand<'_>,
+    rhs: Operand<'_>,
 ) {
     let (rows, cols) = (lhs.rows(), rhs.cols());
-    for (step, depth) in parts(lhs.cols(), K::DEPTH, 1) {
+    let Panels { lhs: left_panels, rhs: right_panels, room } = panels;
+    for (step, depth) in parts(lhs.cols(), K::DEPTH, TOGETHER) {
         for (col, width) in parts(cols, WIDTH, K::COLS) {
             let right = rhs.block(step, depth, col, width);
-            let right = Right::prepare(kernel, &mut panels.rhs, right, rows);
+            let right = Right::prepare(kernel, right_panels, room, right, rows);
             for (row, height) in parts(rows, HEIGHT, K::ROWS) {
                 let left = lhs.block(row, height, step, depth);
-                let left = Left::prepare(kernel, &mut panels.lhs, left, cols);
+                let left = Left::prepare(kernel, left_panels, room, left, cols);
                 for j in (0..width).step_by(K::COLS) {
                     let (rhs, rhs_down) = right.panel(j);
                     for i in (0..height).step_by(K::ROWS) {
@@ -133,12 +139,13 @@ impl<'a> Left<'a> {
     fn prepare<K: Kernel>(
         kernel: K,
         buffer: &'a mut Buffer,
-        block: MatRef<'a>,
+        room: &mut Room,
+        block: Operand<'a>,
         cols: usize,
     ) -> Self {
         let conflicts = block.right() >= FAR && cols > 2 * K::COLS;
         if K::IN_PLACE && !conflicts {
-            return Left::InPlace(block);
+            return Left::InPlace(block.matrix(kernel.level(), &mut room.gathered, buffer));
         }
         let panel_words = block.cols() * K::LHS_STEP;
         let panels = buffer.take(block.rows().div_ceil(K::ROWS) * panel_words);
@@ -146,7 +153,12 @@ impl<'a> Left<'a> {
         let groups = panels.chunks_mut(GROUP * panel_words);
         for (group, row) in groups.zip((0..).step_by(rows_together)) {
             let rows = (block.rows() - row).min(rows_together);
-            kernel.pack_lhs(group, panel_words, block.block(row, rows, 0, block.cols()));
+            let rows = block.block(row, rows, 0, block.cols());
+            kernel.pack_lhs(
+                group,
+                panel_words,
+                rows.matrix(kernel.level(), &mut room.gathered, &mut room.mixed),
+            );
         }
         Left::Packed { panels, panel_words, panel_rows: K::ROWS, step: K::LHS_STEP }
     }
@@ -175,12 +187,13 @@ impl<'a> Right<'a> {
     fn prepare<K: Kernel>(
         kernel: K,
         buffer: &'a mut Buffer,
-        block: MatRef<'a>,
+        room: &mut Room,
+        block: Operand<'a>,
         rows: usize,
     ) -> Self {
         let conflicts = block.down() >= FAR && rows > 4 * K::ROWS;
         if K::IN_PLACE && (block.right() == 1 || block.cols() == 1) && !conflicts {
-            return Right::InPlace(block);
+            return Right::InPlace(block.matrix(kernel.level(), &mut room.gathered, buffer));
         }
         let panel_words = block.rows() * K::RHS_STEP;
         let panels = buffer.take(block.cols().div_ceil(K::COLS) * panel_words);
@@ -188,7 +201,12 @@ impl<'a> Right<'a> {
         let groups = panels.chunks_mut(GROUP * panel_words);
         for (group, col) in groups.zip((0..).step_by(cols_together)) {
             let cols = (block.cols() - col).min(cols_together);
-            kernel.pack_rhs(group, panel_words, block.block(0, block.rows(), col, cols));
+            let cols = block.block(0, block.rows(), col, cols);
+            kernel.pack_rhs(
+                group,
+                panel_words,
+                cols.matrix(kernel.level(), &mut room.gathered, &mut room.mixed),
+            );
         }
         Right::Packed { panels, panel_words, panel_cols: K::COLS, step: K::RHS_STEP }
     }

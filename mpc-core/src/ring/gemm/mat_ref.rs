@@ -44,14 +44,19 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
+    /// Whether elements of both have the same place in their storage.
+    pub(super) fn is_laid_out_as(&self, other: &MatRef<'_>) -> bool {
+        let layout = |m: &MatRef<'_>| (m.rows, m.cols, m.down, m.right);
+        layout(self) == layout(other)
+    }
+
     /// The sum of two whole matrices, laid out as they are, in `storage`.
     ///
     /// # Panics
     /// If they are not laid out alike, or `storage` has another length.
     pub(super) fn sum(terms: [MatRef<'_>; 2], storage: &'a mut [u64]) -> MatRef<'a> {
         let [x, y] = terms;
-        let layout = |m: MatRef<'_>| (m.rows, m.cols, m.down, m.right);
-        assert_eq!(layout(x), layout(y), "components of one matrix are not laid out alike");
+        assert!(x.is_laid_out_as(&y), "components of one matrix are not laid out alike");
         assert_eq!([x.data.len(), y.data.len()], [storage.len(); 2], "a part of a matrix");
         for ((sum, x), y) in storage.iter_mut().zip(x.data).zip(y.data) {
             *sum = x.wrapping_add(*y);

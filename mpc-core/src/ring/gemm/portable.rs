@@ -17,6 +17,10 @@ impl Kernel for Portable {
     const RHS_STEP: usize = Self::COLS;
     const IN_PLACE: bool = true;
 
+    fn level(self) -> Level {
+        Level::PORTABLE
+    }
+
     fn pack_lhs(self, panels: &mut [u64], panel_words: usize, block: MatRef<'_>) {
         panel::pack::<{ Self::ROWS }>(
             Level::PORTABLE,

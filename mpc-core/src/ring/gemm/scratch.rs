@@ -11,6 +11,17 @@ pub(super) struct Panels {
     pub(super) lhs: Buffer,
     /// Packed panels of the right operand.
     pub(super) rhs: Buffer,
+    /// What is not packed yet.
+    pub(super) room: Room,
+}
+
+/// Room for parts of operands that do not exist as a whole.
+#[derive(Default)]
+pub(super) struct Room {
+    /// Both components of a part that is gathered.
+    pub(super) gathered: [Buffer; 2],
+    /// A part that is mixed.
+    pub(super) mixed: Buffer,
 }
 
 /// What one product needs.
@@ -24,6 +35,7 @@ pub(super) struct Scratch {
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
     static SUM: RefCell<Buffer> = RefCell::default();
+    static GATHERED: RefCell<Buffer> = RefCell::default();
 }
 
 /// Runs `work` with the buffers that this thread keeps for products.
@@ -35,4 +47,9 @@ pub(super) fn with_scratch(work: impl FnOnce(&mut Scratch)) {
 /// components of an operand.
 pub(super) fn with_sum(work: impl FnOnce(&mut Buffer)) {
     lend(&SUM, work);
+}
+
+/// Runs `work` with the buffer that this thread keeps for a part of a factor.
+pub(super) fn with_gathered(work: impl FnOnce(&mut Buffer)) {
+    lend(&GATHERED, work);
 }

@@ -1,6 +1,7 @@
 //! Every backend against the definition of the product.
 
 use super::*;
+use crate::ring::{RowMap, Unfolded};
 use proptest::prelude::*;
 
 /// Operands that are hard on kernels which split words.
@@ -63,12 +64,12 @@ prop_compose! {
 }
 
 /// A product: its shape, which operands are transposed, their components and the old output.
-type Case = ([usize; 3], [bool; 2], [Vec<u64>; 4], Vec<u64>);
+type Case = ([usize; 3], [bool; 2], [[Vec<u64>; 3]; 2], Vec<u64>);
 
 fn case() -> impl Strategy<Value = Case> {
     (shape(), any::<[bool; 2]>()).prop_flat_map(|([rows, depth, cols], transposed)| {
-        let (a, b) = (rows * depth, depth * cols);
-        let operands = [words(a), words(a), words(b), words(b)];
+        let components = |len: usize| [words(len), words(len), words(len)];
+        let operands = [components(rows * depth), components(depth * cols)];
         (Just([rows, depth, cols]), Just(transposed), operands, words(rows * cols))
     })
 }
@@ -77,22 +78,90 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn all_backends_multiply((shape, transposed, operands, old) in case()) {
+    fn all_backends_multiply((shape, transposed, [a, b], old) in case()) {
         let [rows, depth, cols] = shape;
-        let [a0, a1] = [0, 1].map(|i| view(&operands[i], rows, depth, transposed[0]));
-        let [b0, b1] = [2, 3].map(|i| view(&operands[i], depth, cols, transposed[1]));
+        let a = a.each_ref().map(|a| view(a, rows, depth, transposed[0]));
+        let b = b.each_ref().map(|b| view(b, depth, cols, transposed[1]));
         let mut plain = old.clone();
-        define(&mut plain, a0, b0);
-        let mut replicated = plain.clone();
-        define(&mut replicated, a0, b1);
-        define(&mut replicated, a1, b0);
+        define(&mut plain, a[0], b[0]);
+        let mut replicated = old.clone();
+        a.iter().for_each(|a| b.iter().for_each(|b| define(&mut replicated, *a, *b)));
         for backend in Backend::available() {
             let mut out = old.clone();
-            gemm_acc_with(backend, &mut out, a0, b0);
+            gemm_acc_with(backend, &mut out, a[0], b[0]);
             prop_assert!(out == plain, "{:?}: {:?} {:?}", backend, shape, transposed);
+            // The parties need not use the same backend.
             let mut out = old.clone();
-            gemm_replicated_acc_with(backend, &mut out, [a0, a1], [b0, b1]);
+            for (party, backend) in [backend, Backend::best(), backend].into_iter().enumerate() {
+                let next = (party + 1) % 3;
+                let [a, b] = [&a, &b].map(|x| [x[party], x[next]].map(Factor::from));
+                gemm_replicated_acc_with(backend, &mut out, a, b);
+            }
             prop_assert!(out == replicated, "{:?}: {:?} {:?}", backend, shape, transposed);
+        }
+    }
+}
+
+/// Windows of three columns and all their channels over images of `side` columns: a map that
+/// repeats elements and has zeros.
+fn windows(side: usize, channels: usize) -> RowMap {
+    let place = |column: usize, offset: usize| (column + offset).checked_sub(1);
+    let columns = (0..side).flat_map(|column| (0..3).map(move |offset| place(column, offset)));
+    let places = columns.flat_map(|column| {
+        let column = column.filter(|column| *column < side);
+        (0..channels).map(move |channel| column.map(|column| column * channels + channel))
+    });
+    RowMap::new(side * channels, places)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Products of windows that are gathered part by part, on either side.
+    #[test]
+    fn unfolded_factors_multiply(
+        (images, side, channels) in (1usize..60, 3usize..8, 1usize..6),
+        others in size(),
+        transposed: bool,
+        seed: u64,
+    ) {
+        let (map, width) = (windows(side, channels), 3 * channels);
+        let rows = images * side;
+        let words = |len: usize, turn: u64| -> Vec<u64> {
+            (0..len as u64).map(|i| (seed ^ turn ^ i << 20).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect()
+        };
+        let images = [1, 2, 3].map(|turn| words(images * side * channels, turn));
+        let whole = images.each_ref().map(|images| {
+            let mut long = vec![0; rows * width];
+            map.gather(images, &mut long);
+            long
+        });
+        // The windows times something, or something times the windows.
+        let other_len = others * if transposed { rows } else { width };
+        let other = [4, 5, 6].map(|turn| words(other_len, turn));
+        let other = other.each_ref().map(|words| match transposed {
+            true => MatRef::new(words, others, rows),
+            false => MatRef::new(words, width, others),
+        });
+        let whole = whole.each_ref().map(|words| MatRef::new(words, rows, width));
+        let len = others * if transposed { width } else { rows };
+        let mut expected = vec![7; len];
+        for x in whole {
+            for y in other {
+                if transposed { define(&mut expected, y, x) } else { define(&mut expected, x, y) }
+            }
+        }
+        let unfolded = images.each_ref().map(|images| Unfolded::new(images, &map, width));
+        for backend in Backend::available() {
+            let mut out = vec![7; len];
+            for party in 0..3 {
+                let next = (party + 1) % 3;
+                let x = [unfolded[party], unfolded[next]].map(Factor::from);
+                let y = [other[party], other[next]].map(Factor::from);
+                let [a, b] = if transposed { [y, x] } else { [x, y] };
+                gemm_replicated_acc_with(backend, &mut out, a, b);
+            }
+            prop_assert!(out == expected, "{:?}", backend);
         }
     }
 }
