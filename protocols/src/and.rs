@@ -24,19 +24,51 @@ use mpc_core::triples::{ProductShape, Supply};
 /// As [`reshare_bits`]; the product is recorded for verification.
 pub async fn and<S: Security>(ctx: &Ctx<S>, x: &Bin, y: &Bin) -> Result<Bin> {
     assert_eq!((x.lanes(), x.planes()), (y.lanes(), y.planes()), "and: dimensions");
-    match ctx.triple(|| ProductShape::And { lanes: x.lanes(), planes: x.planes() })? {
+    let local = |z: &mut [u64]| {
+        replicated_and(z, x.first(), x.second(), y.first(), y.second());
+    };
+    and_by(ctx, [x.lanes(), x.planes()], local, || [x.clone(), y.clone()]).await
+}
+
+/// The plane of that number of a sharing.
+pub(crate) type Plane = (Bin, usize);
+
+/// `x & y` of planes that need not lie side by side; cost and security as for [`and`].
+pub(crate) async fn and_planes<S: Security>(ctx: &Ctx<S>, x: &[Plane], y: &[Plane]) -> Result<Bin> {
+    assert_eq!(x.len(), y.len(), "and: dimensions");
+    let stride = x[0].0.stride();
+    let local = |z: &mut [u64]| {
+        for (z, ((x, at), (y, of_y))) in z.chunks_exact_mut(stride.max(1)).zip(x.iter().zip(y)) {
+            let ([x_first, x_second], [y_first, y_second]) = (x.plane(*at), y.plane(*of_y));
+            replicated_and(z, x_first, x_second, y_first, y_second);
+        }
+    };
+    let joined = |planes: &[Plane]| Bin::pick(planes.iter().map(|(of, plane)| (of, *plane)));
+    and_by(ctx, [x[0].0.lanes(), x.len()], local, || [joined(x), joined(y)]).await
+}
+
+/// [`and`] of the operands, given what overwrites words with this party's part.
+async fn and_by<S: Security>(
+    ctx: &Ctx<S>,
+    [lanes, planes]: [usize; 2],
+    local: impl FnOnce(&mut [u64]),
+    operands: impl Fn() -> [Bin; 2],
+) -> Result<Bin> {
+    match ctx.triple(|| ProductShape::And { lanes, planes })? {
         None => {}
-        Some(Supply::Bits(triple)) => return and_beaver(ctx, x, y, triple).await,
-        Some(Supply::Dry) => return Ok(Bin::zeros(x.lanes(), x.planes())),
+        Some(Supply::Bits(triple)) => {
+            let [x, y] = operands();
+            return and_beaver(ctx, &x, &y, triple).await;
+        }
+        Some(Supply::Dry) => return Ok(Bin::zeros(lanes, planes)),
         Some(Supply::Words(_)) => return Err(wrong_kind(ctx)),
     }
-    let local = Words::overwritten(x.first().len(), |z| {
-        replicated_and(z, x.first(), x.second(), y.first(), y.second());
-    });
-    let z = reshare_bits(ctx, AdditiveBits::new(x.lanes(), x.planes(), local)).await?;
-    ctx.record(|| Product::And {
-        supports: [Support::ALL; 2],
-        operands: [x.into(), y.into(), (&z).into()],
+    let local = Words::overwritten(planes * lanes.div_ceil(64), local);
+    let z = reshare_bits(ctx, AdditiveBits::new(lanes, planes, local)).await?;
+    ctx.record(|| {
+        let [x, y] = operands();
+        let operands = [(&x).into(), (&y).into(), (&z).into()];
+        Product::And { supports: [Support::ALL; 2], operands }
     });
     Ok(z)
 }

@@ -4,7 +4,7 @@
 //! protocol 'CarryOutAux'). Bit `j` generates a carry (`g`) or propagates one (`p`); two
 //! neighbouring groups combine as `(g, p) = (g_hi ^ p_hi g_lo, p_hi p_lo)`.
 
-use crate::and::and;
+use crate::and::{Plane, and, and_planes};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::security::Security;
@@ -13,30 +13,34 @@ use mpc_core::share::Bin;
 /// The carry out of all bits, lowest plane first; nothing is carried in.
 ///
 /// # Preconditions
-/// `g` and `p` have the same number of planes, at least one.
+/// `p` has at least as many planes as `g`, which has at least one; more do not count.
 ///
 /// # Cost
 /// `ceil(log2 m)` rounds for `m` planes; about `2 m` bits per lane and party (the `p` of
 /// the lowest group is never needed).
-pub async fn carry_out<S: Security>(ctx: &Ctx<S>, mut g: Bin, mut p: Bin) -> Result<Bin> {
-    while g.planes() > 1 {
-        let (planes, pairs) = (g.planes(), g.planes() / 2);
-        let rest = 2 * pairs..planes;
-        let low = |from: usize| (from..pairs).map(|pair| 2 * pair);
-        let high = |from: usize| (from..pairs).map(|pair| 2 * pair + 1);
+pub async fn carry_out<S: Security>(ctx: &Ctx<S>, g: &Bin, p: &Bin) -> Result<Bin> {
+    let planes = |of: &Bin| (0..g.planes()).map(|at| (of.clone(), at)).collect::<Vec<Plane>>();
+    let (mut g, mut p) = (planes(g), planes(p));
+    while g.len() > 1 {
+        let pairs = g.len() / 2;
+        let low = |of: &[Plane], from: usize| (from..pairs).map(|at| of[2 * at].clone()).collect();
+        let high = |of: &[Plane], from: usize| -> Vec<Plane> {
+            (from..pairs).map(|at| of[2 * at + 1].clone()).collect()
+        };
         // p_hi g_lo of all groups, then p_hi p_lo of all but the lowest.
-        let x = Bin::pick(high(0).chain(high(1)).map(|plane| (&p, plane)));
-        let of_g = low(0).map(|plane| (&g, plane));
-        let y = Bin::pick(of_g.chain(low(1).map(|plane| (&p, plane))));
-        let products = and(ctx, &x, &y).await?;
-        let of_g = high(0).chain(rest.clone()).map(|plane| (&g, plane));
-        g = Bin::pick(of_g).xor_from(0, &products, pairs);
+        let x = [high(&p, 0), high(&p, 1)].concat();
+        let y: [Vec<Plane>; 2] = [low(&g, 0), low(&p, 1)];
+        let products = and_planes(ctx, &x, &y.concat()).await?;
+        let product = |at: usize| (products.clone(), at);
+        let generated: Vec<Plane> = (0..pairs).map(product).collect();
+        let generated = Bin::xor_of(&high(&g, 0), &generated);
+        let of_pairs = (0..pairs).map(|at| (generated.clone(), at));
+        g = of_pairs.chain(g.split_off(2 * pairs)).collect();
         // The lowest p is a placeholder: no carry ever passes through the lowest group.
-        let of_p = (pairs..2 * pairs - 1).map(|plane| (&products, plane));
-        let of_p = std::iter::once((&p, 1)).chain(of_p);
-        p = Bin::pick(of_p.chain(rest.map(|plane| (&p, plane))));
+        let of_pairs = std::iter::once(p[1].clone()).chain((pairs..2 * pairs - 1).map(product));
+        p = of_pairs.chain(p.split_off(2 * pairs)).collect();
     }
-    Ok(g)
+    Ok(Bin::pick(g.iter().map(|(of, plane)| (of, *plane))))
 }
 
 /// The carry out of every prefix: plane `j` of the result is the carry out of planes

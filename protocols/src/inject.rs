@@ -4,7 +4,8 @@
 //! twice (ABY3: Mohassel, Rindal, CCS 2018, section 5.4). The first product is one of two
 //! components that a helper knows: it puts that in ([`crate::thirds`]).
 
-use crate::thirds::{Thirds, input_words, mul_by_lacking};
+use crate::lacking::mul_by_lacking;
+use crate::thirds::{Thirds, input_words};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
@@ -23,37 +24,46 @@ use mpc_core::share::{Arith, Bin, Words};
 /// Both products are recorded for verification, the first as a claim of the helper; nothing
 /// is opened.
 pub async fn inject<S: Security>(ctx: &Ctx<S>, bits: &Bin, shift: u32) -> Result<Arith<Z64>> {
-    inject_claiming(ctx, bits, shift, &known_products(ctx.party(), bits)).await
+    let words = words_of(bits);
+    let known = known_products(ctx.party(), &words);
+    inject_claiming(ctx, &words, shift, known).await
 }
 
-/// `b_h b_{h+1}` for the bits with which `party` helps.
-pub fn known_products(party: PartyId, bits: &Bin) -> Words {
-    let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
-    Thirds::new(party, first.len()).own().map(|at| first[at] & second[at]).collect()
+/// The components of bits as 0/1 words, a `planes x lanes` matrix.
+pub fn words_of(bits: &Bin) -> Arith<Z64> {
+    let [first, second] =
+        [bits.first(), bits.second()].map(|component| lane_words(bits, component));
+    Arith::from_components([bits.planes(), bits.lanes()], first, second)
+}
+
+/// `b_h b_{h+1}` for the bits with which `party` helps, given [`words_of`] all.
+pub fn known_products(party: PartyId, words: &Arith<Z64>) -> Words {
+    let own = Thirds::new(party, words.len()).own();
+    Words::zip(&words.first()[own.clone()], &words.second()[own], |a, b| a & b)
 }
 
 /// [`inject`], given what this party puts in as a helper: in the hands of an adversary that
 /// may be anything.
 pub async fn inject_claiming<S: Security>(
     ctx: &Ctx<S>,
-    bits: &Bin,
+    words: &Arith<Z64>,
     shift: u32,
-    known: &[u64],
+    known: Words,
 ) -> Result<Arith<Z64>> {
-    let shape = [bits.planes(), bits.lanes()];
-    let (first, second) = (lane_words(bits, bits.first()), lane_words(bits, bits.second()));
-    let words = Arith::from_components(shape, first, second);
     // Step 1: d = b_h xor b_{h+1}; what is computed is d + b_{h+2}, of which a helper knows d.
-    let both = input_words(&ctx.step("first"), shape, 64 - shift, known).await?.scale(1 << shift);
-    let scaled = words.scale(1 << shift);
+    let mut both = input_words(&ctx.step("first"), words.shape(), 64 - shift, known).await?;
+    if shift > 0 {
+        both = both.mapped(|both| both << shift);
+    }
     ctx.record(|| Product::Elementwise {
         bits: 64,
         supports: [Support::FIRST, Support::SECOND],
-        operands: [(&scaled).into(), (&words).into(), (&both).into()],
+        operands: [(&words.scale(1 << shift)).into(), words.into(), (&both).into()],
     });
-    let sum = scaled.sub_multiple(&both, 2)?;
+    let less = |both: u64, word: u64| (word << shift).wrapping_sub(both << 1);
+    let sum = both.combine("inject", words, less)?;
     // Step 2: b = d xor b_{h+2}.
-    let both = mul_by_lacking(&ctx.step("second"), &sum, &words, shift).await?;
+    let both = mul_by_lacking(&ctx.step("second"), &sum, words, |word| word, shift).await?;
     sum.sub_multiple(&both, 2)
 }
 

@@ -16,6 +16,7 @@ pub mod helper;
 pub mod inject;
 pub mod input;
 pub mod inv_sqrt;
+pub mod lacking;
 pub mod log_sum_exp;
 pub mod max;
 pub mod mul;

@@ -14,6 +14,17 @@ use mpc_core::ring::bits::{plane_words, to_planes_into};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 
+/// A value as the sum of two binary operands: the value's bits with carries, of which the two
+/// components that the helper of a lane knows are one operand, and the bits of the component that
+/// it lacks, the other one. What else there is does not count.
+pub struct Addends {
+    /// The first operand, in the components that the helper knows; all components together are the
+    /// `xor` of both operands.
+    pub known: Bin,
+    /// The second operand, in the component that the helper lacks.
+    pub lacking: Bin,
+}
+
 /// The low `width` bits of `x` as the sum of two binary operands modulo `2^width`, one lane an
 /// element.
 ///
@@ -27,8 +38,8 @@ pub async fn addends<S: Security, R: Ring>(
     ctx: &Ctx<S>,
     x: &Arith<R>,
     width: usize,
-) -> Result<[Bin; 2]> {
-    addends_claiming(ctx, x, width, &known_carries(ctx.party(), x, width)).await
+) -> Result<Addends> {
+    addends_claiming(ctx, x, width, known_carries(ctx.party(), x, width)).await
 }
 
 /// The carries into bits 1 to `width - 1` of `x_h + x_{h+1}`, plane by plane, for the elements
@@ -53,14 +64,14 @@ pub async fn addends_claiming<S: Security, R: Ring>(
     ctx: &Ctx<S>,
     x: &Arith<R>,
     width: usize,
-    known: &[u64],
-) -> Result<[Bin; 2]> {
+    known: Words,
+) -> Result<Addends> {
     let lanes = x.len();
     let [first, second] = [x.first(), x.second()].map(|words| planes_of(words, width));
     let x = Bin::from_components(lanes, width, first, second);
-    let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
     let carries = input_planes(ctx, lanes, width - 1, known).await?;
     ctx.record(|| {
+        let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
         let carried = Bin::concat(&[&Bin::zeros(lanes, 1), &carries]);
         let (x, below) = (x.slice(0..width - 1), carried.slice(0..width - 1));
         let [a, b] = [Known::First, Known::Second].map(|part| thirds.xor_known(&below, &x, part));
@@ -69,6 +80,5 @@ pub async fn addends_claiming<S: Security, R: Ring>(
             operands: [(&a).into(), (&b).into(), (&carries.xor(&below)).into()],
         }
     });
-    let [known, lacking] = thirds.split(&x);
-    Ok([known.xor_from(1, &carries, width - 1), lacking])
+    Ok(Addends { known: x.clone().xor_from(1, &carries, width - 1), lacking: x })
 }

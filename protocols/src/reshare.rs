@@ -7,13 +7,14 @@
 //!
 //! Indices: here `P_i` holds `(x_i, x_{i+1})` and sends to `P_{i-1}`.
 
-use crate::wire::{pass_planes, pass_words};
+use crate::wire::{pack_shared, pack_shared_planes, pack_words, pass_planes, pass_words};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Ring;
 use mpc_core::ring::bits::tail_mask;
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
+use std::sync::Arc;
 
 /// Turns `z = z_0 + z_1 + z_2` into a replicated sharing.
 ///
@@ -36,26 +37,28 @@ pub async fn reshare<S: Security, R: Ring>(
     let mut words = z.into_words();
     ctx.deviate(&mut words, granularity..R::BITS);
     // Step 1: mask with a sharing of zero, F(k_{i+1}) - F(k_i).
-    let mut draw = ctx.draw();
-    if granularity == 0 {
+    // Step 2: send z_i to P_{i-1}.
+    let (mut draw, len, width) = (ctx.draw(), words.len(), R::BITS - granularity);
+    let (first, packed) = if granularity == 0 {
         draw.with_next.add_words(&mut words);
         draw.with_prev.sub_words(&mut words);
+        let words = Arc::new(words);
+        let packed = pack_shared(&words, width);
+        (words, packed)
     } else {
-        let mut mask = Words::zeroed(words.len());
-        draw.with_next.add_words(&mut mask);
-        draw.with_prev.sub_words(&mut mask);
-        words.iter_mut().zip(&*mask).for_each(|(z, m)| *z = z.wrapping_add(m << granularity));
-    }
-    // Step 2: send z_i to P_{i-1}.
-    let second = if granularity == 0 {
-        pass_words(ctx, &words, R::BITS).await?
-    } else {
-        let upper = Words::map(&words, |z| z >> granularity);
-        let mut second = pass_words(ctx, &upper, R::BITS - granularity).await?;
-        second.iter_mut().for_each(|z| *z <<= granularity);
-        second
+        let mut upper = Words::overwritten(len, |mask| draw.with_next.fill_words(mask));
+        draw.with_prev.sub_words(&mut upper);
+        for (z, upper) in words.iter_mut().zip(&mut *upper) {
+            *z = z.wrapping_add(*upper << granularity);
+            *upper = *z >> granularity;
+        }
+        (Arc::new(words), pack_words(&upper, width))
     };
-    Ok(Arith::from_components(shape, words, second))
+    let mut second = pass_words(ctx, packed, len, width).await?;
+    if granularity > 0 {
+        second.iter_mut().for_each(|z| *z <<= granularity);
+    }
+    Ok(Arith::from_components(shape, first, second))
 }
 
 /// Turns `z = z_0 ^ z_1 ^ z_2` into a replicated sharing of bits.
@@ -78,6 +81,7 @@ pub async fn reshare_bits<S: Security>(ctx: &Ctx<S>, z: AdditiveBits) -> Result<
         .chunks_exact_mut(lanes.div_ceil(64).max(1))
         .for_each(|plane| plane[plane.len() - 1] &= tail);
     // Step 2: send z_i to P_{i-1}.
-    let second = pass_planes(ctx, &words, lanes).await?;
+    let words = Arc::new(words);
+    let second = pass_planes(ctx, pack_shared_planes(&words, lanes), planes, lanes).await?;
     Ok(Bin::from_components(lanes, planes, words, second))
 }

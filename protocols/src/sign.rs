@@ -3,9 +3,9 @@
 //! The value is the sum of two binary operands ([`crate::operands`]), which a carry tree
 //! forms ([`crate::carry`]). Comparing needs the top carry alone.
 
-use crate::and::and;
 use crate::carry::{all_carries, carry_out};
-use crate::operands::addends;
+use crate::lacking::and_by_lacking;
+use crate::operands::{Addends, addends};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Ring;
@@ -26,15 +26,14 @@ use mpc_core::share::{Arith, Bin};
 /// # Security
 /// ANDs of the operands of [`addends`]; nothing is opened.
 pub async fn sign<S: Security, R: Ring>(ctx: &Ctx<S>, x: &Arith<R>, width: usize) -> Result<Bin> {
-    let [a, b] = addends(&ctx.step("operands"), x, width).await?;
+    let Addends { known, lacking } = addends(&ctx.step("operands"), x, width).await?;
     let count = width - 1;
-    let top = a.slice(count..width).xor(&b.slice(count..width));
+    let top = known.slice(count..width);
     if count == 0 {
         return Ok(top);
     }
-    let (a, b) = (a.slice(0..count), b.slice(0..count));
-    let g = and(&ctx.step("generate"), &a, &b).await?;
-    let carried = carry_out(&ctx.step("carry"), g, a.xor(&b)).await?;
+    let g = and_by_lacking(&ctx.step("generate"), &known, &lacking, count).await?;
+    let carried = carry_out(&ctx.step("carry"), &g, &known).await?;
     Ok(top.xor(&carried))
 }
 
@@ -48,15 +47,14 @@ pub async fn bit_decompose<S: Security, R: Ring>(
     x: &Arith<R>,
     width: usize,
 ) -> Result<Bin> {
-    let [a, b] = addends(&ctx.step("operands"), x, width).await?;
-    let (half_sum, count) = (a.xor(&b), width - 1);
+    let Addends { known, lacking } = addends(&ctx.step("operands"), x, width).await?;
+    let (half_sum, count) = (known.clone(), width - 1);
     if count == 0 {
         return Ok(half_sum);
     }
     // Bit j of the result takes the carry out of the bits below it.
-    let (a, b) = (a.slice(0..count), b.slice(0..count));
-    let g = and(&ctx.step("generate"), &a, &b).await?;
-    let carries = all_carries(&ctx.step("carries"), g, a.xor(&b)).await?;
+    let g = and_by_lacking(&ctx.step("generate"), &known, &lacking, count).await?;
+    let carries = all_carries(&ctx.step("carries"), g, known.slice(0..count)).await?;
     let upper = half_sum.slice(1..width).xor(&carries);
     Ok(Bin::concat(&[&half_sum.slice(0..1), &upper]))
 }

@@ -17,6 +17,7 @@ use crate::sign::sign;
 use crate::verify::relieve;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
+use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, Words};
@@ -104,19 +105,20 @@ async fn compete<S: Security>(
 ) -> Result<Winner> {
     let rows = z.rows();
     let lanes = z.cols() / parts;
-    // Step 1: drop what no comparison sees, so that products of what is left are short.
     let surplus = z_scale.saturating_sub(scale);
     let granularity = surplus.saturating_sub(GUARD);
-    let mut candidates = without_low_bits(ctx, z, granularity, |x| x >> granularity << granularity);
-    let (mut left, mut bits) = (parts, Vec::new());
+    let (mut candidates, mut left, mut bits) = (z.clone(), parts, Vec::new());
     while left > 1 {
         let ctx = ctx.step("level");
         let matches = left / 2 * lanes;
+        // Step 1: the differences, without the bits that no comparison sees, so that products of
+        // what is left are short.
+        let difference = differences(&ctx, &candidates, matches, granularity);
         // Step 2: whose difference is not negative.
-        let difference = halves(&candidates, matches, |a, b| a.wrapping_sub(b));
-        let seen = without_low_bits(&ctx, &difference, surplus, |x| x >> surplus);
+        let seen = without_low_bits(&ctx, &difference, surplus);
         let width = (63 - surplus).clamp(2, 32) as usize;
         let negative = sign(&ctx.step("compare"), &seen, width).await?;
+        drop(seen);
         relieve(&ctx).await?;
         let wins = inject(&ctx.step("bits"), &negative.not(ctx.party()), 0).await?;
         let wins = wins.reshape([rows, matches])?;
@@ -131,33 +133,40 @@ async fn compete<S: Security>(
     Ok(Winner { value: Fixed::new(candidates, z_scale), bits })
 }
 
-/// What is left of `x` where `drop` takes `bits` low bits off each component: on the whole
-/// without bias, since what three components lose in the mean is put in before.
-fn without_low_bits<S: Security>(
-    ctx: &Ctx<S>,
-    x: &Arith<Z64>,
-    bits: u32,
-    drop: impl Fn(u64) -> u64,
-) -> Arith<Z64> {
+/// What three components lose in the mean by `bits` low bits: put in before, it leaves what comes
+/// out without bias.
+fn loss(bits: u32) -> u64 {
+    if bits == 0 { 0 } else { 3 << (bits - 1) }
+}
+
+/// What is left of `x` where `bits` low bits are shifted out of each component.
+fn without_low_bits<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, bits: u32) -> Arith<Z64> {
     if bits == 0 {
         return x.clone();
     }
-    x.map_components(ctx.party(), |x| drop(x.wrapping_add(3 << (bits - 1))), &drop)
+    x.map_components(ctx.party(), |x| x.wrapping_add(loss(bits)) >> bits, |x| x >> bits)
 }
 
-/// Combines the first `matches` elements of each row with as many after them.
-fn halves(x: &Arith<Z64>, matches: usize, f: impl Fn(u64, u64) -> u64) -> Arith<Z64> {
+/// The first `matches` elements of each row less as many after them, without `bits` low bits.
+fn differences<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, matches: usize, bits: u32) -> Arith<Z64> {
     let [rows, cols] = x.shape();
-    x.linear([rows, matches], |x| {
+    let of = |x: &[u64], loss: u64| {
         Words::overwritten(rows * matches, |out| {
             let rows = x.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(matches.max(1)));
             for (row, out) in rows {
                 let (first, second) = row[..2 * matches].split_at(matches);
-                let pairs = first.iter().zip(second);
-                out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = f(*a, *b));
+                for (out, (a, b)) in out.iter_mut().zip(first.iter().zip(second)) {
+                    *out = a.wrapping_sub(*b).wrapping_add(loss) >> bits << bits;
+                }
             }
         })
-    })
+    };
+    let losses = match ctx.party() {
+        PartyId::P0 => [loss(bits), 0],
+        PartyId::P1 => [0, 0],
+        PartyId::P2 => [0, loss(bits)],
+    };
+    Arith::from_components([rows, matches], of(x.first(), losses[0]), of(x.second(), losses[1]))
 }
 
 /// The second of each match plus the lead of the first, and who had no match.

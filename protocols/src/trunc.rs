@@ -22,7 +22,8 @@
 //! place of `z / 2^f`, either side, with mean error below `2^-f`.
 
 use crate::helper::lookup;
-use crate::thirds::{Thirds, claim_bits, input_words, mul_by_lacking};
+use crate::lacking::mul_by_lacking;
+use crate::thirds::{Thirds, claim_bits, input_words};
 use futures_util::try_join;
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
@@ -125,8 +126,8 @@ impl Truncation {
         // Step 1: c and m.
         let (carry, middle) = (ctx.step("carry"), ctx.step("middle"));
         let (c, m) = try_join!(
-            input_words(&carry, shape, f, &known_c),
-            input_words(&middle, shape, f + 1, &known_m),
+            input_words(&carry, shape, f, known_c),
+            input_words(&middle, shape, f + 1, known_m),
         )?;
         if S::VERIFIED {
             let unit = 1 << (63 - f);
@@ -142,8 +143,9 @@ impl Truncation {
             claim_bits(ctx, &m, f + 1);
         }
         // Step 2: w = c + m a, all of it times 2^(64 - f).
-        let a = self.shifted.map(|x| x >> 63 << granularity);
-        let both = mul_by_lacking(&ctx.step("wraps"), &m, &a, granularity).await?;
+        let a = |x: u64| x >> 63 << granularity;
+        let wraps = ctx.step("wraps");
+        let both = mul_by_lacking(&wraps, &m, &self.shifted, a, granularity).await?;
         let unit = 1 << granularity;
         self.quotient.clone().sub_multiple(&c, unit)?.sub_multiple(&both, 1)
     }

@@ -7,11 +7,20 @@ use mpc_core::party::PartyId;
 use mpc_core::ring::pack;
 use mpc_core::security::Security;
 use mpc_core::share::Words;
+use std::sync::Arc;
 
 /// The `width` low bits of each word.
 pub(crate) fn pack_words(words: &[u64], width: u32) -> Payload {
     let (len, width) = (words.len(), width as usize);
     Payload::written(pack::packed_len(len, width), |bytes| pack::pack(words, width, bytes))
+}
+
+/// [`pack_words`] of words that stay where they lie if they travel as a whole.
+pub(crate) fn pack_shared(words: &Arc<Words>, width: u32) -> Payload {
+    match width {
+        u64::BITS => Payload::of_words(words.clone()),
+        _ => pack_words(words, width),
+    }
 }
 
 /// The words that `peer` packed with [`pack_words`].
@@ -29,14 +38,15 @@ pub(crate) fn unpack_words<S: Security>(
         .map_err(|_| malformed(ctx, peer))
 }
 
-/// Sends words to the previous party and takes as many from the next.
+/// Sends words that are packed to the previous party and takes as many from the next.
 pub(crate) async fn pass_words<S: Security>(
     ctx: &Ctx<S>,
-    words: &[u64],
+    packed: Payload,
+    len: usize,
     width: u32,
 ) -> Result<Words> {
-    let bytes = pass(ctx, pack_words(words, width)).await;
-    unpack_words(ctx, ctx.party().next(), bytes, words.len(), width)
+    let bytes = pass(ctx, packed).await;
+    unpack_words(ctx, ctx.party().next(), bytes, len, width)
 }
 
 /// Bytes of planes of `lanes` bits: `ceil(lanes / 8)` a plane.
@@ -54,15 +64,26 @@ pub(crate) fn pack_planes(planes: &[u64], lanes: usize) -> Payload {
     })
 }
 
+/// [`pack_planes`] of planes that stay where they lie if they are whole words.
+pub(crate) fn pack_shared_planes(planes: &Arc<Words>, lanes: usize) -> Payload {
+    match lanes.is_multiple_of(64) {
+        true => Payload::of_words(planes.clone()),
+        false => pack_planes(planes, lanes),
+    }
+}
+
 /// The planes that `peer` packed with [`pack_planes`].
 pub(crate) fn unpack_planes<S: Security>(
     ctx: &Ctx<S>,
     peer: PartyId,
-    bytes: &[u8],
+    bytes: Payload,
     planes: usize,
     lanes: usize,
 ) -> Result<Words> {
     let (stride, len) = (lanes.div_ceil(64).max(1), lanes.div_ceil(8).max(1));
+    if lanes.is_multiple_of(64) {
+        return bytes.into_words(planes * lanes / 64).ok_or_else(|| malformed(ctx, peer));
+    }
     Words::written(planes * lanes.div_ceil(64), |words| {
         for (bytes, plane) in bytes.chunks_exact(len).zip(words.chunks_exact_mut(stride)) {
             pack::plane_from_bytes(bytes, lanes, plane).map_err(|_| malformed(ctx, peer))?;
@@ -71,16 +92,46 @@ pub(crate) fn unpack_planes<S: Security>(
     })
 }
 
-/// Sends whole planes of `lanes` bits to the previous party and takes as many from the
+/// Two blocks of planes one after the other, of so many bits a plane.
+pub(crate) fn pack_blocks(words: Words, planes: usize, lanes: [usize; 2]) -> Payload {
+    if lanes.iter().all(|lanes| lanes.is_multiple_of(64)) {
+        return Payload::of_words(words);
+    }
+    let (one, two) = words.split_at(planes * lanes[0].div_ceil(64));
+    let blocks = [pack_planes(one, lanes[0]), pack_planes(two, lanes[1])];
+    Payload::joined(blocks.iter().map(|block| &block[..]))
+}
+
+/// The blocks that `peer` packed with [`pack_blocks`].
+pub(crate) fn unpack_blocks<S: Security>(
+    ctx: &Ctx<S>,
+    peer: PartyId,
+    bytes: Payload,
+    planes: usize,
+    lanes: [usize; 2],
+) -> Result<Words> {
+    if lanes.iter().all(|lanes| lanes.is_multiple_of(64)) {
+        let len = planes * (lanes[0] + lanes[1]) / 64;
+        return bytes.into_words(len).ok_or_else(|| malformed(ctx, peer));
+    }
+    let (one, two) = bytes
+        .split_at_checked(packed_planes_len(planes, lanes[0]))
+        .ok_or_else(|| malformed(ctx, peer))?;
+    let one = unpack_planes(ctx, peer, one.into(), planes, lanes[0])?;
+    let two = unpack_planes(ctx, peer, two.into(), planes, lanes[1])?;
+    Ok([&one[..], &two[..]].into_iter().collect())
+}
+
+/// Sends planes of `lanes` bits that are packed to the previous party and takes as many from the
 /// next.
 pub(crate) async fn pass_planes<S: Security>(
     ctx: &Ctx<S>,
-    planes: &[u64],
+    packed: Payload,
+    planes: usize,
     lanes: usize,
 ) -> Result<Words> {
-    let count = planes.len() / lanes.div_ceil(64).max(1);
-    let bytes = pass(ctx, pack_planes(planes, lanes)).await;
-    unpack_planes(ctx, ctx.party().next(), &bytes, count, lanes)
+    let bytes = pass(ctx, packed).await;
+    unpack_planes(ctx, ctx.party().next(), bytes, planes, lanes)
 }
 
 async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Payload) -> Payload {

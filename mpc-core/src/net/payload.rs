@@ -3,12 +3,13 @@
 use crate::share::Words;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// Bytes that travel, or have. Large ones lie in the buffers that the thread keeps for
 /// [`Words`], so rounds do not go to the system for memory.
 #[derive(Default)]
 pub struct Payload {
-    words: Words,
+    words: Arc<Words>,
     len: usize,
 }
 
@@ -16,7 +17,17 @@ impl Payload {
     /// `len` bytes that `write` overwrites, all of them: what it is given may hold anything.
     pub fn written(len: usize, write: impl FnOnce(&mut [u8])) -> Payload {
         let write = |words: &mut [u64]| write(&mut bytemuck::cast_slice_mut(words)[..len]);
-        Payload { words: Words::overwritten(len.div_ceil(8), write), len }
+        Payload { words: Arc::new(Words::overwritten(len.div_ceil(8), write)), len }
+    }
+
+    /// Whole words, low byte first, where they lie.
+    pub fn of_words(words: impl Into<Arc<Words>>) -> Payload {
+        let words = words.into();
+        let len = words.len() * size_of::<u64>();
+        match cfg!(target_endian = "big") {
+            false => Payload { words, len },
+            true => Payload { words: Arc::new(Words::map(&words, u64::swap_bytes)), len },
+        }
     }
 
     /// Pieces one after the other.
@@ -34,7 +45,7 @@ impl Payload {
     /// The bytes as `len` words, low byte first, where they lie; nothing if they are not as many.
     pub fn into_words(self, len: usize) -> Option<Words> {
         (Some(self.len) == len.checked_mul(size_of::<u64>())).then(|| {
-            let mut words = self.words;
+            let mut words = Arc::unwrap_or_clone(self.words);
             if cfg!(target_endian = "big") {
                 words.iter_mut().for_each(|word| *word = word.swap_bytes());
             }
@@ -58,7 +69,8 @@ impl Deref for Payload {
 
 impl DerefMut for Payload {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+        let words: &mut Words = Arc::make_mut(&mut self.words);
+        &mut bytemuck::cast_slice_mut(words)[..self.len]
     }
 }
 
@@ -89,6 +101,13 @@ mod tests {
             let bytes: Vec<u8> = words.iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
             let taken = Payload::from(&bytes[..]).into_words(words.len());
             assert!(taken.is_some_and(|taken| taken[..] == words[..]));
+            let mut sent = Payload::of_words(Words::from(words.clone()));
+            assert_eq!(sent[..], bytes);
+            // Bytes that change are not those of others who hold the words.
+            let words = Arc::new(Words::from(words));
+            sent = Payload::of_words(words.clone());
+            sent.fill(7);
+            assert!(words.iter().all(|word| *word != 0x0707_0707_0707_0707));
             for len in [words.len() + 1, words.len().wrapping_sub(1), usize::MAX] {
                 assert!(Payload::from(&bytes[..]).into_words(len).is_none());
             }

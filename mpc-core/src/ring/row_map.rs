@@ -55,6 +55,21 @@ impl RowMap {
         RowMap { short, long, runs }
     }
 
+    /// The map back, if each element of a short row is in one place of the long one: what gathers
+    /// along it is what [`RowMap::scatter_add`] would add up.
+    pub fn inverse(&self) -> Option<RowMap> {
+        let mut places = vec![None; self.short];
+        for run in &self.runs {
+            for (offset, place) in run.source()?.enumerate() {
+                if places[place].replace(run.at + offset).is_some() {
+                    return None;
+                }
+            }
+        }
+        let is_whole = places.iter().all(Option::is_some);
+        is_whole.then(|| RowMap::new(self.long, places))
+    }
+
     /// Elements of a short row.
     pub fn short(&self) -> usize {
         self.short
@@ -90,13 +105,13 @@ impl RowMap {
                 return passed;
             }
             let part = run.at.max(start)..(run.at + run.len).min(end);
-            let target = &mut to[part.start - start..part.end - start];
+            let target = &mut to[part.start - start..];
             match run.source() {
                 Some(source) => {
-                    let source = source.start + (part.start - run.at)..;
-                    target.copy_from_slice(&short[source][..part.len()]);
+                    let source = &short[source.start + (part.start - run.at)..];
+                    copy_run(target, source, part.len());
                 }
-                None => target.fill(T::default()),
+                None => target[..part.len()].fill(T::default()),
             }
             if run.at + run.len > end {
                 return passed;
@@ -130,6 +145,19 @@ impl RowMap {
         let short = short.chunks_exact(self.short.max(1));
         assert!(short.len() * self.long == long.len(), "as many rows on both sides");
         short.zip(long.chunks_exact_mut(self.long.max(1)))
+    }
+}
+
+/// What is copied in one piece where there is room: a few vectors.
+const PIECE: usize = 8;
+
+/// Copies the first `len` elements; what follows them in `to` is written later, and may be
+/// overwritten.
+#[inline]
+fn copy_run<T: Copy>(to: &mut [T], from: &[T], len: usize) {
+    match (to.first_chunk_mut::<PIECE>(), from.first_chunk::<PIECE>()) {
+        (Some(to), Some(from)) if len <= PIECE => *to = *from,
+        _ => to[..len].copy_from_slice(&from[..len]),
     }
 }
 
@@ -210,6 +238,19 @@ mod tests {
         let mut short = [10, 0, 0];
         map.scatter_add(&[7, 7, 1, 2, 3, 4, 7], &mut short, |a, b| a + b);
         assert_eq!(short, [11, 5, 4]);
+    }
+
+    #[test]
+    fn a_permutation_has_an_inverse() {
+        let map = RowMap::new(5, [3, 4, 0, 2, 1].map(Some));
+        let back = map.inverse().expect("a permutation");
+        let (mut there, mut and_back) = ([0; 10], [0; 10]);
+        map.gather(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &mut there);
+        back.gather(&there, &mut and_back);
+        assert_eq!(and_back, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        for other in [&[Some(0), Some(1), Some(1)][..], &[Some(1)], &[Some(0), None, Some(1)]] {
+            assert_eq!(RowMap::new(2, other.iter().copied()).inverse(), None);
+        }
     }
 
     proptest! {

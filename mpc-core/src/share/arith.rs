@@ -26,10 +26,14 @@ impl<R: Ring> Arith<R> {
     ///
     /// # Panics
     /// If a component does not have rows times columns words.
-    pub fn from_components(shape: [usize; 2], first: Words, second: Words) -> Self {
-        let len = shape[0] * shape[1];
+    pub fn from_components(
+        shape: [usize; 2],
+        first: impl Into<Arc<Words>>,
+        second: impl Into<Arc<Words>>,
+    ) -> Self {
+        let (len, first, second) = (shape[0] * shape[1], first.into(), second.into());
         assert!(first.len() == len && second.len() == len, "one word an element");
-        Self { shape, first: Arc::new(first), second: Arc::new(second), ring: PhantomData }
+        Self { shape, first, second, ring: PhantomData }
     }
 
     /// The sharing of a public matrix in which `x_0` is the value and the rest is zero.
@@ -214,8 +218,12 @@ impl<R: Ring> Arith<R> {
         }
     }
 
-    /// `f` of the words of both, in place where nobody else holds the buffers.
-    fn combine(
+    /// `f` of the words of both, in place where nobody else holds the buffers: meaningful where
+    /// `f` is linear, or where a protocol works on the components.
+    ///
+    /// # Errors
+    /// `Shape`, for the operation `op`, when the shapes differ.
+    pub fn combine(
         mut self,
         op: &'static str,
         other: &Self,
@@ -233,6 +241,18 @@ impl<R: Ring> Arith<R> {
         Ok(self)
     }
 
+    /// `f` of every word of both components, in place where nobody else holds the buffers;
+    /// meaningful as in [`Arith::map`].
+    pub fn mapped(mut self, f: impl Fn(u64) -> u64) -> Self {
+        for x in [&mut self.first, &mut self.second] {
+            match Arc::get_mut(x) {
+                Some(x) => x.iter_mut().for_each(|x| *x = f(*x)),
+                None => *x = Arc::new(Words::map(x, &f)),
+            }
+        }
+        self
+    }
+
     /// `-self`.
     pub fn neg(&self) -> Self {
         self.map(u64::wrapping_neg)
@@ -240,6 +260,9 @@ impl<R: Ring> Arith<R> {
 
     /// `self * factor` for a public factor.
     pub fn scale(&self, factor: u64) -> Self {
+        if factor == 1 {
+            return self.clone();
+        }
         if factor.is_power_of_two() {
             let shift = factor.trailing_zeros();
             return self.map(|x| x << shift);

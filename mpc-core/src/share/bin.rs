@@ -26,10 +26,16 @@ impl Bin {
     ///
     /// # Panics
     /// If a component does not consist of `planes` whole planes.
-    pub fn from_components(lanes: usize, planes: usize, first: Words, second: Words) -> Self {
+    pub fn from_components(
+        lanes: usize,
+        planes: usize,
+        first: impl Into<Arc<Words>>,
+        second: impl Into<Arc<Words>>,
+    ) -> Self {
+        let (first, second) = (first.into(), second.into());
         let len = planes * lanes.div_ceil(64);
         assert!(first.len() == len && second.len() == len, "whole planes");
-        Self { lanes, planes, first: Arc::new(first), second: Arc::new(second) }
+        Self { lanes, planes, first, second }
     }
 
     /// The free sharing of planes that the two holders of `component` know.
@@ -142,6 +148,32 @@ impl Bin {
             planes.iter().map(|(of, plane)| &component(of)[plane * stride..][..stride]).collect()
         };
         Self::from_components(lanes, planes.len(), join(Self::first), join(Self::second))
+    }
+
+    /// For each plane of `x`, that `^` the one of `y`.
+    ///
+    /// # Panics
+    /// If there are not as many, none at all, or the numbers of lanes differ.
+    pub fn xor_of(x: &[(Self, usize)], y: &[(Self, usize)]) -> Self {
+        assert_eq!(x.len(), y.len(), "xor: planes");
+        let (lanes, stride) = (x[0].0.lanes, x[0].0.stride());
+        let xor = |component: usize| {
+            Words::overwritten(x.len() * stride, |to| {
+                let planes = to.chunks_exact_mut(stride.max(1)).zip(x.iter().zip(y));
+                for (to, ((x, of_x), (y, of_y))) in planes {
+                    assert!(x.lanes == lanes && y.lanes == lanes, "xor: lanes");
+                    let (x, y) = (x.plane(*of_x)[component], y.plane(*of_y)[component]);
+                    to.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = x ^ y);
+                }
+            })
+        };
+        Self::from_components(lanes, x.len(), xor(0), xor(1))
+    }
+
+    /// This party's components of one plane.
+    pub fn plane(&self, plane: usize) -> [&[u64]; 2] {
+        let range = plane * self.stride()..(plane + 1) * self.stride();
+        [&self.first[range.clone()], &self.second[range]]
     }
 
     /// The same, the planes from number `at` on `^` the first `planes` ones of `other`.

@@ -18,13 +18,16 @@ pub struct MaxPool {
     /// Pixels of a window.
     pixels: usize,
     candidates: Arc<RowMap>,
+    /// The way back, where windows do not overlap and leave nothing out.
+    back: Option<Arc<RowMap>>,
 }
 
 impl MaxPool {
     /// The maximum of these windows.
     pub fn new(windows: &Windows, scale: u32) -> Self {
         let candidates = Arc::new(windows.by_pixel());
-        MaxPool { scale, pixels: windows.pixels(), candidates }
+        let back = candidates.inverse().map(Arc::new);
+        MaxPool { scale, pixels: windows.pixels(), candidates, back }
     }
 
     /// The maxima, and who won the matches of each level of the tournament.
@@ -55,6 +58,9 @@ impl MaxPool {
             let unmatched = engine.select_columns(&error, matches..left)?;
             error = engine.concat_columns(&[&firsts, &seconds, &unmatched])?;
         }
-        engine.scatter_add(&error, &self.candidates)
+        match &self.back {
+            Some(back) => engine.gather(&error, back),
+            None => engine.scatter_add(&error, &self.candidates),
+        }
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn open_bits<S: Security>(
     let pack = |words: &[u64]| pack_planes(words, lanes);
     let bytes = third(ctx, || pack(&first), pack(&second)).await?;
     debug_assert_eq!(bytes.len(), packed_planes_len(2 * planes, lanes));
-    let third = unpack_planes(ctx, ctx.party().next(), &bytes, 2 * planes, lanes)?;
+    let third = unpack_planes(ctx, ctx.party().next(), bytes, 2 * planes, lanes)?;
     let mut opened: Vec<u64> = first;
     for ((sum, y), z) in opened.iter_mut().zip(&second).zip(&*third) {
         *sum ^= y ^ z;

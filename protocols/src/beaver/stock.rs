@@ -179,7 +179,7 @@ impl Block {
         let mut start = 0;
         for (shape, factors) in needs.each().zip(factors(needs, &self.seeds)) {
             let end = start + shape.words()[2];
-            let [first, second] = [first, second].map(|words| words[start..end].to_vec().into());
+            let [first, second] = [first, second].map(|words| Words::from(&words[start..end]));
             start = end;
             let triple = match factors {
                 Factors::Words([a, b]) => {

@@ -13,7 +13,7 @@ use mpc_core::ring::bits::to_planes;
 use mpc_core::security::Malicious;
 use mpc_core::share::{Arith, Bin, Words};
 use mpc_core::testing::{DEADLINE, deal_components, run3_on};
-use protocols::inject::{inject_claiming, known_products};
+use protocols::inject::{inject_claiming, known_products, words_of};
 use protocols::operands::{addends_claiming, known_carries};
 use protocols::thirds::{claim_bits, input_words};
 use protocols::trunc::Truncation;
@@ -121,7 +121,7 @@ fn wrong_carries_are_caught() {
             let (party, at) = (ctx.party(), ctx.party().index());
             let real = shares[at].clone();
             let known = known_carries(party, believed(party, cheat, &real, &lies[at]), 3);
-            async move { addends_claiming(&ctx, &real, 3, &known).await.map(|_| ()) }
+            async move { addends_claiming(&ctx, &real, 3, known).await.map(|_| ()) }
         });
         assert_eq!(found, carries(real) != carries(lie), "{cheat}: {lie:?} instead of {real:?}");
     }
@@ -140,9 +140,9 @@ fn a_wrong_product_of_bits_is_caught() {
         let (shares, lies) = (bits(shares(real)), bits(shares(lie)));
         let found = caught(seed as u64, |ctx| {
             let (party, at) = (ctx.party(), ctx.party().index());
-            let real = shares[at].clone();
-            let known = known_products(party, believed(party, cheat, &real, &lies[at]));
-            async move { inject_claiming(&ctx, &real, shift, &known).await.map(|_| ()) }
+            let (real, lie) = (words_of(&shares[at]), words_of(&lies[at]));
+            let known = known_products(party, believed(party, cheat, &real, &lie));
+            async move { inject_claiming(&ctx, &real, shift, known).await.map(|_| ()) }
         });
         let differs = (real[0] & real[1] ^ lie[0] & lie[1]) & 1 == 1;
         assert_eq!(found, differs, "{cheat}: {lie:?} instead of {real:?}, shift {shift}");
@@ -156,7 +156,7 @@ fn only_bits_are_bits() {
         let cheat = PartyId::ALL[seed % 3];
         let found = caught(seed as u64, |ctx| async move {
             let own = if ctx.party() == cheat { value } else { 1 };
-            let x = input_words(&ctx, [1, ELEMENTS], width, &[own]).await?;
+            let x = input_words(&ctx, [1, ELEMENTS], width, Words::from(vec![own])).await?;
             claim_bits(&ctx, &x, width);
             Ok(())
         });

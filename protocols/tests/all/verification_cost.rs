@@ -5,7 +5,7 @@ use mpc_core::error::Result;
 use mpc_core::net::Traffic;
 use mpc_core::ring::Z64;
 use mpc_core::security::{Malicious, Security, SemiHonest};
-use mpc_core::share::{Arith, Bin};
+use mpc_core::share::{Arith, Bin, Words};
 use mpc_core::testing::run3_with_cost;
 use protocols::and::and;
 use protocols::mul::{Operand, matmul, mul};
@@ -56,7 +56,7 @@ async fn products<S: Security>(ctx: &Ctx<S>, [single, inner, ands]: [usize; 3]) 
     }
     if ands > 0 {
         let words = vec![0; ands / 64];
-        let bits = Bin::from_components(ands, 1, words.clone().into(), words.into());
+        let bits = Bin::from_components(ands, 1, Words::from(words.clone()), Words::from(words));
         and(&ctx.step("and"), &bits, &bits).await?;
     }
     Ok(())
