@@ -72,12 +72,11 @@ pub async fn addends_claiming<S: Security, R: Ring>(
     let carries = input_planes(ctx, lanes, width - 1, known).await?;
     ctx.record(|| {
         let thirds = Thirds::new(ctx.party(), lanes.div_ceil(64));
-        let carried = Bin::concat(&[&Bin::zeros(lanes, 1), &carries]);
-        let (x, below) = (x.slice(0..width - 1), carried.slice(0..width - 1));
-        let [a, b] = [Known::First, Known::Second].map(|part| thirds.xor_known(&below, &x, part));
+        let [a, b] = [Known::First, Known::Second].map(|part| thirds.xor_known(&carries, &x, part));
+        let steps = carries.clone().xor_from(1, &carries, carries.planes().saturating_sub(1));
         Product::And {
             supports: [Support::KNOWN; 2],
-            operands: [(&a).into(), (&b).into(), (&carries.xor(&below)).into()],
+            operands: [(&a).into(), (&b).into(), (&steps).into()],
         }
     });
     Ok(Addends { known: x.clone().xor_from(1, &carries, width - 1), lacking: x })

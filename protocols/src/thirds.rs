@@ -65,25 +65,30 @@ impl Thirds {
         Arith::from_components(x.shape(), first, second)
     }
 
-    /// What is given for all words, xor the component `x_h` of `x`, or `x_{h+1}`: of what comes
-    /// out, the two components that the helper knows count.
-    pub fn xor_known(&self, below: &Bin, x: &Bin, which: Known) -> Bin {
+    /// Carry `j` into bit `j`, which are the planes of `carries` from the first on, xor that bit of the
+    /// component `x_h` of `x`, or `x_{h+1}`: of what comes out, the two components that the helper
+    /// knows count.
+    pub fn xor_known(&self, carries: &Bin, x: &Bin, which: Known) -> Bin {
         let (own, prev, next) =
             (self.own(), self.of(self.party.prev()), self.of(self.party.next()));
         let [in_first, in_second] = match which {
             Known::First => [own, next],
             Known::Second => [prev, own],
         };
-        let xor = |below: &[u64], x: &[u64], range: Range<usize>| {
-            let mut sum = Words::from(below);
-            for (to, x) in self.rows_mut(&mut sum).zip(x.chunks_exact(self.row.max(1))) {
-                to[range.clone()].iter_mut().zip(&x[range.clone()]).for_each(|(to, x)| *to ^= x);
-            }
-            sum
+        let xor = |component: usize, range: Range<usize>| {
+            Words::overwritten(carries.planes() * self.row, |sums| {
+                for (plane, sum) in self.rows_mut(sums).enumerate() {
+                    match plane.checked_sub(1) {
+                        Some(below) => sum.copy_from_slice(carries.plane(below)[component]),
+                        None => sum.fill(0),
+                    }
+                    let x = &x.plane(plane)[component][range.clone()];
+                    sum[range.clone()].iter_mut().zip(x).for_each(|(sum, x)| *sum ^= x);
+                }
+            })
         };
-        let first = xor(below.first(), x.first(), in_first);
-        let second = xor(below.second(), x.second(), in_second);
-        Bin::from_components(x.lanes(), x.planes(), first, second)
+        let (first, second) = (xor(0, in_first), xor(1, in_second));
+        Bin::from_components(x.lanes(), carries.planes(), first, second)
     }
 
     /// All rows of some words, to be changed.

@@ -15,6 +15,7 @@ use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::MatRef;
 use mpc_core::security::{Components, Product, Security, Support};
 use mpc_core::share::Words;
+use std::ops::Range;
 
 fn factors(operands: &[Components; 3], supports: [Support; 2], row: usize) -> Factors<'_> {
     let [x, y, z] = operands.each_ref().map(|o| [&o.first[..], &o.second[..]]);
@@ -90,8 +91,17 @@ pub async fn words<const D: usize, S: Security>(
     let of_single = challenges.next::<Words64<D>>(single.columns());
     let mut next = |count| challenges.next::<Words64<D>>(count);
     let dots = DotTable::new::<D>(ctx.party(), dots, &widths, &mut next);
-    let matrices: Vec<Claim> =
-        matrices.iter().map(|matrix| matrix.claim::<D>(ctx.party(), &mut challenges)).collect();
+    let in_tables = single.elements::<Words64<D>>() + dots.table.elements::<Words64<D>>();
+    let in_matrices: usize = matrices.iter().map(|matrix| matrix.elements::<D>()).sum();
+    let mut claim = Claim::zero::<Words64<D>>(in_tables + in_matrices);
+    let mut start = in_tables;
+    let mut of_matrices: Vec<(Range<usize>, Shared)> = Vec::with_capacity(matrices.len());
+    for matrix in &matrices {
+        let end = start + matrix.elements::<D>();
+        let z = matrix.claim::<D>(ctx.party(), &mut challenges, &mut claim, start);
+        of_matrices.push((start * D..end * D, z));
+        start = end;
+    }
     // Step 2: what is missing on the grids of the two tables, in one message.
     let missing = grid::between_corners(single.variables());
     let (claimed, local) = single.weighted::<Words64<D>>(&of_single, &missing, true);
@@ -105,20 +115,15 @@ pub async fn words<const D: usize, S: Security>(
     let mut random = coins.toss().await;
     let at = random.next::<Words64<D>>(single.variables());
     let at_dots = random.next::<Words64<D>>(dots.table.variables());
-    let of_matrices = random.next::<Words64<D>>(matrices.len());
+    let factors_of_matrices = random.next::<Words64<D>>(matrices.len());
     let factors = random.next::<Words64<D>>(2);
-    let in_tables = single.elements::<Words64<D>>() + dots.table.elements::<Words64<D>>();
-    let in_matrices: usize = matrices.iter().map(|claim| claim.x.len() / D).sum();
-    let mut claim = Claim::zero::<Words64<D>>(in_tables + in_matrices);
     let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
     single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, factors[0]));
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
     let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
     dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
-    let mut start = in_tables * D;
-    for (matrix, factor) in matrices.iter().zip(&*of_matrices) {
-        claim.add::<Words64<D>>(start, matrix, *factor);
-        start += matrix.x.len();
+    for ((words, z), factor) in of_matrices.into_iter().zip(&*factors_of_matrices) {
+        claim.add::<Words64<D>>(&words, z, *factor);
     }
     compress::<Words64<D>, S>(ctx, coins, claim).await
 }

@@ -64,11 +64,6 @@ impl Claim {
         Claim { x, y, z: Shared::zeroed(A::WIDTH), elements, used }
     }
 
-    /// A claim on vectors of which all parts count.
-    pub fn of(x: Words, y: Words, z: Shared, elements: usize) -> Claim {
-        Claim { x, y, z, elements, used: [(); 2].map(|()| Used::All) }
-    }
-
     /// Some words of `x`, number 0, or of `y`, which are to differ from zero.
     pub fn part<A: Algebra>(&mut self, number: usize, words: &Range<usize>) -> &mut [u64] {
         if let Used::Units(units) = &mut self.used[number] {

@@ -20,28 +20,34 @@ use mpc_core::share::Words;
 const X: u64 = 2;
 
 /// Vectors, or elements, `low` and `high`, such that the share of `party` is `low + X (high - low)`.
-fn ends<A: Algebra>(party: PartyId, first: &[u64], second: &[u64]) -> [Words; 2] {
-    let mut sum = Words::from(first);
-    A::add(&mut sum, second);
-    let mut negated = Words::zeroed(first.len());
-    A::sub(&mut negated, first);
+fn ends<A: Algebra>(party: PartyId, Shared { mut first, mut second }: Shared) -> [Words; 2] {
     match party {
-        PartyId::P0 => [second.into(), sum],
-        PartyId::P1 => [negated, second.into()],
-        PartyId::P2 => [sum, first.into()],
+        PartyId::P0 => {
+            A::add(&mut first, &second);
+            [second, first]
+        }
+        PartyId::P1 => {
+            let mut negated = Words::zeroed(first.len());
+            A::sub(&mut negated, &first);
+            [negated, second]
+        }
+        PartyId::P2 => {
+            A::add(&mut second, &first);
+            [second, first]
+        }
     }
 }
 
 /// This party's share of an element, from its components.
 pub fn share<A: Algebra>(party: PartyId, first: &[u64], second: &[u64]) -> Words {
-    let [mut low, high] = ends::<A>(party, first, second);
+    let [mut low, high] = ends::<A>(party, Shared::of(first, second));
     grid::move_along::<A>(&mut low, &high, X);
     low
 }
 
 /// Overwrites a vector with the [`share`] of another one.
-pub fn share_vector<A: Algebra>(party: PartyId, x: &Shared, share: &mut [u64]) {
-    let [low, high] = ends::<A>(party, &x.first, &x.second);
+pub fn share_vector<A: Algebra>(party: PartyId, x: Shared, share: &mut [u64]) {
+    let [low, high] = ends::<A>(party, x);
     A::fold(share, &low, &high, X);
 }
 
@@ -151,7 +157,7 @@ mod tests {
             };
             let shared = Shared { first: vector(first), second: vector(second) };
             let mut share = vec![7; shared.first.len()];
-            share_vector::<A>(party, &shared, &mut share);
+            share_vector::<A>(party, shared, &mut share);
             assert_eq!(share, vector(&u[i]).to_vec());
         }
     }

@@ -15,6 +15,7 @@ use mpc_core::ring::galois::GaloisRing;
 use mpc_core::ring::gemm::{Factor, MatRef, Reading};
 use mpc_core::security::Components;
 use mpc_core::share::Words;
+use std::ops::Range;
 
 /// A recorded matrix product.
 pub struct MatrixProduct<'a> {
@@ -61,22 +62,20 @@ fn weighted_rows<const D: usize>(factor: [Factor<'_>; 2], challenges: &[u64]) ->
 /// a whole, and stay in cache.
 const BLOCK: usize = 256;
 
-/// This party's share of [`weighted_rows`].
-fn share_of_weighted_rows<const D: usize>(
+/// Overwrites a vector with this party's share of [`weighted_rows`].
+fn share_weighted_rows<const D: usize>(
     party: PartyId,
     factor: [Factor<'_>; 2],
     challenges: &[u64],
-) -> Words {
+    share: &mut [u64],
+) {
     let [rows, cols] = [factor[0].rows(), factor[0].cols()];
-    let write = |share: &mut [u64]| {
-        for (start, share) in (0..cols).step_by(BLOCK).zip(share.chunks_mut(BLOCK * D)) {
-            let width = BLOCK.min(cols - start);
-            let block = factor.map(|factor| factor.block(0, rows, start, width));
-            let sums = weighted_rows::<D>(block, challenges);
-            line::share_vector::<Words64<D>>(party, &sums, share);
-        }
-    };
-    Words::overwritten(vector_words::<Words64<D>>(cols), write)
+    for (start, share) in (0..cols).step_by(BLOCK).zip(share.chunks_mut(BLOCK * D)) {
+        let width = BLOCK.min(cols - start);
+        let block = factor.map(|factor| factor.block(0, rows, start, width));
+        let sums = weighted_rows::<D>(block, challenges);
+        line::share_vector::<Words64<D>>(party, sums, share);
+    }
 }
 
 impl MatrixProduct<'_> {
@@ -86,7 +85,16 @@ impl MatrixProduct<'_> {
     /// map, `Z r` is their inner product with the long row of `r`. Then the claim is `l Z r =
     /// sum_j (l X_j) (Y r_j)`, where `X_j` has every `w`-th row of `X` and `r_j` is the `j`-th
     /// part of that long row.
-    pub fn claim<const D: usize>(&self, party: PartyId, challenges: &mut Challenges) -> Claim {
+    ///
+    /// The vectors are those of `claim` from element `start` on, where there is nothing yet; what
+    /// comes back is `l Z r`.
+    pub fn claim<const D: usize>(
+        &self,
+        party: PartyId,
+        challenges: &mut Challenges,
+        claim: &mut Claim,
+        start: usize,
+    ) -> Shared {
         let [x, y, z] = self.operands;
         let [rows, cols] = z.shape;
         let left = challenges.next::<Words64<D>>(rows);
@@ -105,13 +113,15 @@ impl MatrixProduct<'_> {
             }
         };
         let of_part = |part: usize| x.map(|x| x.block(0, rows, part * inner, inner));
-        let share = |factor, challenges| share_of_weighted_rows::<D>(party, factor, challenges);
-        let (x, y): (Vec<Words>, Vec<Words>) = parts
-            .enumerate()
-            .map(|(part, right)| (share(of_part(part), &left[..]), share(y, right)))
-            .unzip();
-        let elements = x.len() * inner.next_multiple_of(<Words64<D>>::GROUP);
-        let [x, y] = [x, y].map(|parts| parts.iter().map(|part| &part[..]).collect());
+        let words = vector_words::<Words64<D>>(inner);
+        for (part, right) in parts.enumerate() {
+            let start = start * D + part * words;
+            let factors = [(of_part(part), &left[..]), (y, right)];
+            for (number, (factor, challenges)) in factors.into_iter().enumerate() {
+                let share = claim.part::<Words64<D>>(number, &(start..start + words));
+                share_weighted_rows::<D>(party, factor, challenges, share);
+            }
+        }
         // (l Z) r or l (Z r): along the longer side first.
         let z = factors(z, &Reading::Plain);
         let (z, along, across) = match cols > rows {
@@ -132,21 +142,33 @@ impl MatrixProduct<'_> {
             elements.chunks_exact(D).for_each(|element| <Words64<D>>::add(&mut sum, element));
             *z = sum;
         });
-        Claim::of(x, y, z, elements)
+        z
+    }
+
+    /// Elements of the vectors of the claim.
+    pub fn elements<const D: usize>(&self) -> usize {
+        let [x, y, z] = self.operands;
+        let [inner, cols] = self.readings[1].shape(y.shape);
+        // Rows of `X Y` that are added up to one of `Z`.
+        let parts = match self.scattered {
+            None => 1,
+            Some(_) => self.readings[0].shape(x.shape)[0] / z.shape[0].max(1),
+        };
+        debug_assert!(self.scattered.is_some() || cols == z.shape[1]);
+        parts * inner.next_multiple_of(<Words64<D>>::GROUP)
     }
 }
 
 impl Claim {
-    /// Adds another claim times a challenge, its vectors from word `start` on, where there is
-    /// nothing yet.
-    pub fn add<A: Algebra>(&mut self, start: usize, other: &Claim, factor: u64) {
-        let words = start..start + other.x.len();
-        let block = BLOCK * A::WIDTH;
-        let zeros = Words::zeroed(block.min(words.len()));
-        let blocks = self.part::<A>(0, &words).chunks_mut(block).zip(other.x.chunks(block));
-        blocks.for_each(|(to, x)| A::fold(to, &zeros[..x.len()], x, factor));
-        self.part::<A>(1, &words).copy_from_slice(&other.y);
-        let mut z = other.z.clone();
+    /// Adds a claim times a challenge, whose vectors are some words of those of this one.
+    pub fn add<A: Algebra>(&mut self, words: &Range<usize>, mut z: Shared, factor: u64) {
+        let block = (BLOCK * A::WIDTH).min(words.len());
+        let (zeros, mut copy) = (Words::zeroed(block), Words::zeroed(block));
+        for x in self.part::<A>(0, words).chunks_mut(block.max(1)) {
+            let copy = &mut copy[..x.len()];
+            copy.copy_from_slice(x);
+            A::fold(x, &zeros[..copy.len()], copy, factor);
+        }
         z.update(|z| A::scale(z, factor));
         self.z.combine(&z, A::add);
     }
