@@ -147,7 +147,7 @@ fn triple_loop(out: &mut [u64], a: &[u64], b: &[u64], cols: usize) {
     }
 }
 
-/// The local part of a product of shares: two products, counted as such.
+/// The local part of a product of shares, counted as the two products that its definition has.
 fn replicated_products(c: &mut Clock) {
     for shape in Shape::all().into_iter().filter(Shape::is_moderate) {
         let mut group = group(c, &format!("replicated product/{}", shape.name()));

@@ -50,7 +50,7 @@ pub fn rows_at_a_time(shape: &DataShape, scope: Scope) -> usize {
 /// alike.
 ///
 /// # Cost
-/// For a word of a label of classes or an indicator 600 bits a party, for a number 406; some 20
+/// For a word of a label of classes or an indicator 544 bits a party, for a number 364; some 20
 /// rounds for each block of 2^15 words. In the malicious mode also their verification.
 ///
 /// # Security

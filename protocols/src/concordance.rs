@@ -26,7 +26,7 @@ pub const PAIRS_AT_A_TIME: usize = 1 << 17;
 /// labels are 0 or 1.
 ///
 /// # Cost
-/// For each pair of rows a sign of 32 bits and an injected bit, 160 bits a party; 10 rounds for
+/// For each pair of rows a sign of 32 bits and an injected bit, 150 bits a party; 10 rounds for
 /// each block of `2^17` pairs. In the malicious mode they are verified block by block.
 ///
 /// # Security

@@ -48,7 +48,7 @@ const FACTOR_SCALE: u32 = 15;
 /// `u >= 0`, at a scale of 8 to 16, below `2^31` as an integer.
 ///
 /// # Cost
-/// 15 rounds and 143 bytes per element and party at scale 16; 17 and 137 in the malicious
+/// 15 rounds and 141 bytes per element and party at scale 16; 17 and 135 in the malicious
 /// mode.
 ///
 /// # Security

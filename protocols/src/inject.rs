@@ -63,7 +63,8 @@ pub async fn inject_claiming<S: Security>(
     let less = |both: u64, word: u64| (word << shift).wrapping_sub(both << 1);
     let sum = both.combine("inject", words, less)?;
     // Step 2: b = d xor b_{h+2}.
-    let both = mul_by_lacking(&ctx.step("second"), &sum, words, |word| word, shift).await?;
+    let (second, recorded) = (ctx.step("second"), || words.clone());
+    let both = mul_by_lacking(&second, &sum, words, |word| word, recorded, shift).await?;
     sum.sub_multiple(&both, 2)
 }
 

@@ -29,7 +29,7 @@ const STEPS: usize = 4;
 /// values, one a column: it injects every bit.
 ///
 /// # Cost
-/// 43 rounds and 374 bytes per element and party at scale 30; 58 and 344 in the malicious
+/// 43 rounds and 373 bytes per element and party at scale 30; 58 and 342 in the malicious
 /// mode.
 ///
 /// # Security

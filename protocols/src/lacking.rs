@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// `x * y`, element by element, where what counts of `x` is what the helper knows, and of `y` is
 /// `factor` of the component that it lacks; products of their components are multiples of
-/// `2^granularity`.
+/// `2^granularity`. Where products are kept, the second factor is what `recorded` gives.
 ///
 /// # Cost
 /// One round; `64 - granularity` bits an element from each but its helper: two thirds of
@@ -39,6 +39,7 @@ pub async fn mul_by_lacking<S: Security>(
     x: &Arith<Z64>,
     y: &Arith<Z64>,
     factor: impl Fn(u64) -> u64,
+    recorded: impl FnOnce() -> Arith<Z64>,
     granularity: u32,
 ) -> Result<Arith<Z64>> {
     let (party, width, len) = (ctx.party(), 64 - granularity, x.len());
@@ -95,7 +96,7 @@ pub async fn mul_by_lacking<S: Security>(
     ctx.record(|| Product::Elementwise {
         bits: 64,
         supports: [Support::KNOWN, Support::LACKING],
-        operands: [x.into(), (&y.map(factor)).into(), (&z).into()],
+        operands: [x.into(), (&recorded()).into(), (&z).into()],
     });
     Ok(z)
 }

@@ -43,7 +43,7 @@ const POLYNOMIAL: [f64; 7] = [
 /// `|z| < 2^14`; up to 4096 columns.
 ///
 /// # Cost
-/// For ten columns 56 rounds and 226 bytes per element and party: those of [`rescale`],
+/// For ten columns 56 rounds and 218 bytes per element and party: those of [`rescale`],
 /// [`max_of_rows`] and [`exp_neg`], and 26 rounds for the logarithm of the sum, which is one
 /// element a row.
 ///

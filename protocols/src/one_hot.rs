@@ -23,7 +23,7 @@ const MAX_COLUMNS: usize = 1 << 12;
 ///
 /// # Cost
 /// For each element of the result a product, a sign of `2 log2 columns + 1` bits, and an injected
-/// bit; 3 rounds and those of the sign: for ten columns 8 rounds and 187 bytes a row and party.
+/// bit; 3 rounds and those of the sign: for ten columns 8 rounds and 184 bytes a row and party.
 ///
 /// # Security
 /// Products and ANDs of shares; nothing is opened.

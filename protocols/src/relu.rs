@@ -18,7 +18,7 @@ use mpc_core::share::{Arith, Fixed};
 ///
 /// # Cost
 /// 10 rounds where `z` is rescaled by 31 bits or less (the two of the truncation run
-/// beside the sign); per element and party about `3 width` bits for the sign, `4 f / 3` for
+/// beside the sign); per element and party about `8 / 3 width` bits for the sign, `4 f / 3` for
 /// the truncation by `f` bits and 16 bytes to apply the bit.
 ///
 /// # Security
@@ -49,7 +49,7 @@ pub async fn relu<S: Security>(ctx: &Ctx<S>, z: &Fixed, scale: u32) -> Result<(F
 /// `|x| < 2^63`.
 ///
 /// # Cost
-/// 11 rounds; per element and party 41.25 bytes: a sign of 64 bits, and 16 bytes to apply it.
+/// 11 rounds; per element and party 38.6 bytes: a sign of 64 bits, and 16 bytes to apply it.
 ///
 /// # Security
 /// As [`sign`]; nothing is opened.

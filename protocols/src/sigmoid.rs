@@ -27,7 +27,7 @@ pub const SIGMOID_SCALE: u32 = RECIPROCAL_SCALE;
 /// `|z| < 2^14`, and below `2^61` as an integer.
 ///
 /// # Cost
-/// 33 rounds and 254 bytes per element and party from scale 52; 39 and 235 in the malicious
+/// 33 rounds and 250 bytes per element and party from scale 52; 39 and 232 in the malicious
 /// mode.
 ///
 /// # Security

@@ -20,7 +20,7 @@ use mpc_core::share::{Arith, Bin};
 /// compared by its low bits, which halves the work for 32 of 64.
 ///
 /// # Cost
-/// `2 + ceil(log2(width - 1))` rounds; for 32 bits 7 rounds and 96.3 bits per element and
+/// `2 + ceil(log2(width - 1))` rounds; for 32 bits 7 rounds and 86 bits per element and
 /// party.
 ///
 /// # Security

@@ -25,7 +25,7 @@ pub const SOFTMAX_SCALE: u32 = EXP_SCALE + RECIPROCAL_SCALE;
 ///
 /// # Cost
 /// The rounds of [`rescale`], [`max_of_rows`], [`exp_neg`], [`reciprocal`] and a product:
-/// 42 for ten classes, with 236 bytes per element and party; 51 and 226 in the malicious
+/// 42 for ten classes, with 228 bytes per element and party; 51 and 217 in the malicious
 /// mode.
 ///
 /// # Security

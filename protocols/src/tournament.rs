@@ -22,8 +22,8 @@ use mpc_core::ring::Z64;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, Words};
 
-/// Bits that values keep beyond those at which they are compared, so that what is dropped
-/// adds nothing to the error of the rounding after.
+/// Bits that differences keep beyond those at which they are compared: what is dropped, once a
+/// level, is a tenth of a unit in the last place at most.
 const GUARD: u32 = 4;
 
 /// Candidates that compete at a time where products are kept for their verification, whole rows

@@ -144,8 +144,8 @@ impl Truncation {
         }
         // Step 2: w = c + m a, all of it times 2^(64 - f).
         let a = |x: u64| x >> 63 << granularity;
-        let wraps = ctx.step("wraps");
-        let both = mul_by_lacking(&wraps, &m, &self.shifted, a, granularity).await?;
+        let (wraps, recorded) = (ctx.step("wraps"), || self.shifted.map(a));
+        let both = mul_by_lacking(&wraps, &m, &self.shifted, a, recorded, granularity).await?;
         let unit = 1 << granularity;
         self.quotient.clone().sub_multiple(&c, unit)?.sub_multiple(&both, 1)
     }

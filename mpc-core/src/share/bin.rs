@@ -182,6 +182,9 @@ impl Bin {
     /// If the numbers of lanes differ, or there are not so many planes.
     pub fn xor_from(mut self, at: usize, other: &Self, planes: usize) -> Self {
         assert_eq!(self.lanes, other.lanes, "xor: lanes");
+        if planes == 0 {
+            return self;
+        }
         let (start, len) = (at * self.stride(), planes * self.stride());
         for (to, from) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
             let to = &mut Arc::make_mut(to)[start..start + len];

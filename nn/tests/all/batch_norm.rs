@@ -96,9 +96,9 @@ fn fixed_point_follows() {
 fn costs() {
     let shape = LayerShape::BatchNorm { image: IMAGE, spec: SPEC };
     let [small, large] = [32, 64].map(|rows| cost::<SemiHonest>(&shape, [12, 12], rows));
-    assert_eq!(small, [(53, 21_795), (60, 40_961)]);
-    assert_eq!(large, [(53, 38_213), (60, 75_815)]);
+    assert_eq!(small, [(53, 21_752), (60, 40_918)]);
+    assert_eq!(large, [(53, 38_170), (60, 75_772)]);
     let [small, large] = [32, 64].map(|rows| cost::<Malicious>(&shape, [12, 12], rows));
-    assert_eq!(small, [(73, 19_138), (83, 38_245)]);
-    assert_eq!(large, [(73, 33_208), (83, 70_747)]);
+    assert_eq!(small, [(73, 19_095), (83, 38_202)]);
+    assert_eq!(large, [(73, 33_165), (83, 70_704)]);
 }

@@ -109,6 +109,7 @@ impl MatrixProduct<'_> {
         let x = match self.scattered {
             None => factors(x, &self.readings[0]),
             Some(_) => {
+                debug_assert!(matches!(self.readings[0], Reading::Plain), "rows of a long one");
                 [&x.first, &x.second].map(|x| MatRef::new(x, rows, parts.len() * inner).into())
             }
         };
@@ -147,14 +148,11 @@ impl MatrixProduct<'_> {
 
     /// Elements of the vectors of the claim.
     pub fn elements<const D: usize>(&self) -> usize {
-        let [x, y, z] = self.operands;
-        let [inner, cols] = self.readings[1].shape(y.shape);
-        // Rows of `X Y` that are added up to one of `Z`.
+        let [inner, cols] = self.readings[1].shape(self.operands[1].shape);
         let parts = match self.scattered {
             None => 1,
-            Some(_) => self.readings[0].shape(x.shape)[0] / z.shape[0].max(1),
+            Some(map) => map.long().div_ceil(cols.max(1)),
         };
-        debug_assert!(self.scattered.is_some() || cols == z.shape[1]);
         parts * inner.next_multiple_of(<Words64<D>>::GROUP)
     }
 }

@@ -167,7 +167,7 @@ fn bits() {
 #[test]
 fn comparison_and_truncation() {
     let signs = |width| cost(1, move |ctx, x| async move { sign(&ctx, &x, width).await });
-    // A helper puts in 31 carries, two parties send 31 products, and the tree has 55.
+    // A third of the carries and two thirds of the products are 31, and the tree has 55.
     assert_eq!(signs(32), each(7, 31.0 + 55.0));
     assert_eq!(signs(64), each(8, 63.0 + 118.0));
     let decomposed = cost(1, |ctx, x| async move { bit_decompose(&ctx, &x, 20).await });

@@ -168,6 +168,8 @@ enum Lie {
     Narrow,
     Dot,
     Matrix,
+    /// Of windows that are gathered where they are multiplied, on either side.
+    Unfolded,
     Scattered,
     And,
 }
@@ -241,6 +243,26 @@ async fn lying_product(ctx: &Ctx<Malicious>, lie: Lie, error: u64, seed: u64) ->
             let (readings, scattered) = ([Reading::Plain, Reading::Transposed], None);
             ctx.record(|| Product::Matrix { bits: 64, readings, scattered, operands });
         }
+        Lie::Unfolded => {
+            let windows = (0..3).flat_map(|first| first..first + 3);
+            let map = Arc::new(RowMap::new(5, windows.map(Some)));
+            let windows = Reading::Unfolded { map, width: 3 };
+            let other: Arith<Z64> = deal(seed, [3, 9], &random_words(&mut rng, 27))[at].clone();
+            let (readings, [a, b]) = match seed % 2 {
+                0 => ([windows, Reading::Transposed], [&x, &other.reshape([9, 3])?]),
+                _ => ([Reading::Plain, windows], [&other, &x]),
+            };
+            let [rows, cols] = [readings[0].shape(a.shape())[0], readings[1].shape(b.shape())[1]];
+            let mut local = Words::zeroed(rows * cols);
+            let [left, right] = [(a, &readings[0]), (b, &readings[1])].map(|(of, reading)| {
+                [of.first(), of.second()].map(|words| reading.factor(words, of.shape()))
+            });
+            gemm_replicated_acc(&mut local, left, right);
+            add_error(&mut local);
+            let z = reshare::<_, Z64>(ctx, Additive::new([rows, cols], local), 0).await?;
+            let operands = [a.into(), b.into(), (&z).into()];
+            ctx.record(|| Product::Matrix { bits: 64, readings, scattered: None, operands });
+        }
         Lie::Scattered => {
             let view = |words| MatRef::new(words, 3, 5);
             let mut products = Words::zeroed(9);
@@ -293,8 +315,8 @@ fn lie_and_verify<const D: usize>(
 #[test]
 fn every_additive_error_is_caught() {
     let mut caught = 0;
-    use Lie::{And, Dot, Joined, Matrix, Narrow, Scattered, Single};
-    for lie in [Single, Joined, Narrow, Dot, Matrix, Scattered, And] {
+    use Lie::{And, Dot, Joined, Matrix, Narrow, Scattered, Single, Unfolded};
+    for lie in [Single, Joined, Narrow, Dot, Matrix, Unfolded, Scattered, And] {
         for error in [1, 1 << 32, 1 << 63] {
             for seed in 0..1000 {
                 let cheat = PartyId::ALL[seed as usize % 3];

@@ -140,7 +140,11 @@ impl<'a> Factor<'a> {
         match (&self.0, &other.0) {
             (Source::Matrix(x), Source::Matrix(y)) => x.is_laid_out_as(y),
             (Source::Gathered(x), Source::Gathered(y)) => {
-                x.of.is_laid_out_as(&y.of) && (x.rows, x.transposed) == (y.rows, y.transposed)
+                let place = |part: &Part<'_>| {
+                    let (rows, cols) = ([part.first_row, part.rows], [part.first_col, part.cols]);
+                    (rows, cols, part.transposed)
+                };
+                x.of.is_laid_out_as(&y.of) && place(x) == place(y)
             }
             _ => false,
         }

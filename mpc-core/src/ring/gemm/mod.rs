@@ -70,6 +70,7 @@ pub fn gemm_replicated_acc_with(
     a: [Factor<'_>; 2],
     b: [Factor<'_>; 2],
 ) {
+    assert_eq!(a[0].cols(), b[0].rows(), "inner dimensions differ");
     // Which parts add up is a matter of what is multiplied: it is the same at all parties.
     let (rows, cols) = (a[0].rows(), b[0].cols());
     let ([Some(a0), Some(a1)], [Some(b0), Some(b1)], 0..=thin::FEW) =
