@@ -7,7 +7,7 @@
 
 pub use super::lanes::LANES;
 use super::lanes::{
-    BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, octets, octets_mut, vectorised,
+    BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, ZERO, octets, octets_mut, vectorised,
 };
 use super::scratch::Scratch;
 use super::simd::{Level, multiversion};
@@ -15,12 +15,24 @@ use super::simd::{Level, multiversion};
 /// The most variables of [`multiply_words`] and [`multiply_bits`].
 pub const MAX_VARIABLES: usize = 6;
 
-/// Variables whose points are expanded together: what is expanded stays in the first-level
-/// cache.
-const INNER_VARIABLES: usize = MAX_VARIABLES - 1;
+/// The last variables, whose points are computed in registers: four corners, nine points.
+const LAST_VARIABLES: usize = 2;
+const LAST_CORNERS: usize = 1 << LAST_VARIABLES;
+const LAST_POINTS: usize = points(LAST_VARIABLES);
 
-/// Points of the grid in these.
-const INNER_POINTS: usize = points(INNER_VARIABLES);
+/// Variables before the last ones whose points are computed together, while the variable before
+/// them has one value: so little is kept that it stays in the first-level cache.
+const MIDDLE_VARIABLES: usize = 3;
+
+/// What is kept of a factor: four corners for each point of the middle variables.
+const MIDDLE: usize = points(MIDDLE_VARIABLES);
+type LastCorners = [Octet; LAST_CORNERS];
+
+/// Products that are added up, at most.
+const MAX_TERMS: usize = 2;
+
+/// What is kept of all factors.
+const KEPT: usize = MAX_TERMS * 2 * MIDDLE * LAST_CORNERS;
 
 /// Number of points.
 pub const fn points(variables: usize) -> usize {
@@ -121,13 +133,6 @@ fn expand<T>(ring: impl Subtract<T>, values: &mut [T], mut third: usize, variabl
     }
 }
 
-/// [`expand_words`] in a kernel.
-#[inline(always)]
-pub(super) fn expand_octets<S: Simd>(simd: S, values: &mut [Octet], variables: usize) {
-    let vector = values.len() / points(variables);
-    expand(Ring::<S, WORDS>(simd), values, vector, variables);
-}
-
 /// A product of polynomials: a factor, and one or two that are added up to the other one.
 pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
 
@@ -139,7 +144,7 @@ pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
 /// in a release.
 ///
 /// # Panics
-/// If there are more than `2^MAX_VARIABLES` corners, or a length does not fit.
+/// If there are more than `2^MAX_VARIABLES` corners or two terms, or a length does not fit.
 pub fn multiply_words(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
     check(out, at, corners, terms);
     multiply::<WORDS>(Level::best(), out, at, corners, terms, Scratch::take().octets());
@@ -156,6 +161,7 @@ pub fn multiply_bits(out: &mut [u64], at: &[usize], corners: usize, terms: &[Ter
 
 fn check(out: &[u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
     assert!(corners.is_power_of_two() && corners <= 1 << MAX_VARIABLES, "{corners} corners");
+    assert!(terms.len() <= MAX_TERMS, "{} products", terms.len());
     let len = terms.first().map_or(0, |(x, _)| x.len());
     for (x, y) in terms {
         assert!((1..=2).contains(&y.len()), "one or two parts of a factor");
@@ -172,99 +178,146 @@ fn check(out: &[u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
 vectorised! {
     fn multiply<const KIND: usize>(
         simd, out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>],
-        values: &mut [Octet; 2 * INNER_POINTS],
+        kept: &mut [Octet; KEPT],
     ) {
         let ring = Ring::<S, KIND>(simd);
-        let (left, right) = values.split_at_mut(INNER_POINTS);
+        let variables = corners.ilog2() as usize;
+        let middle = variables.saturating_sub(LAST_VARIABLES).min(MIDDLE_VARIABLES);
+        let first = variables.saturating_sub(LAST_VARIABLES + MIDDLE_VARIABLES);
+        // Which of the points belong to each point of the variables before the last ones.
+        let last_points = points(variables.min(LAST_VARIABLES));
+        let mut ends = [0; points(MAX_VARIABLES - LAST_VARIABLES)];
+        for (block, end) in ends.iter_mut().enumerate() {
+            *end = at.partition_point(|at| *at < (block + 1) * last_points);
+        }
         let columns = terms.first().map_or(0, |(x, _)| x.len() / corners / LANES);
         let room = (out.len() / LANES / columns.max(1)).max(1);
         let out = octets_mut(out).chunks_exact_mut(room).take(columns);
-        for (column, mut out) in out.enumerate() {
-            let mut at = at;
+        let (kept, _) = kept.as_chunks_mut::<LAST_CORNERS>();
+        let (kept, _) = kept.as_chunks_mut::<MIDDLE>();
+        let (kept, _) = kept.as_chunks_mut::<2>();
+        for (column, out) in out.enumerate() {
             let column = column * corners..(column + 1) * corners;
-            out = &mut out[room - at.len()..];
-            let inner = corners.min(1 << INNER_VARIABLES);
-            // The variables before the inner ones, point by point.
-            for outer in 0..points((corners / inner).ilog2() as usize) {
-                let first = outer * points(inner.ilog2() as usize);
-                let end = at.partition_point(|at| *at < first + points(inner.ilog2() as usize));
-                let (here, beyond) = at.split_at(end);
-                let (products, rest) = out.split_at_mut(end);
-                (at, out) = (beyond, rest);
-                let part = Part { ring, outer, inner };
-                for (term, (x, y)) in terms.iter().enumerate() {
-                    let more = y.get(1).map(|y| &octets(y)[column.clone()]);
-                    part.evaluate(left, &octets(x)[column.clone()], None);
-                    part.evaluate(right, &octets(y[0])[column.clone()], more);
-                    for (&point, out) in here.iter().zip(&mut *products) {
-                        let (x, y) = (&left[point - first], &right[point - first]);
-                        let product = ring.mul(simd.load(x), simd.load(y));
-                        let sum = match term {
-                            0 => product,
-                            _ => ring.add(simd.load(out), product),
-                        };
-                        simd.store(out, sum);
+            let out = &mut out[room - at.len()..];
+            let mut begin = 0;
+            for (block, &end) in ends[..points(first + middle)].iter().enumerate() {
+                let (outer, inner) = (block / points(middle), block % points(middle));
+                if inner == 0 {
+                    let part = Part { ring, outer, corners: corners >> first };
+                    for ([left, right], (x, y)) in kept.iter_mut().zip(terms) {
+                        part.read(left, &octets(x)[column.clone()], None, middle);
+                        let more = y.get(1).map(|y| &octets(y)[column.clone()]);
+                        part.read(right, &octets(y[0])[column.clone()], more, middle);
                     }
                 }
+                let mut sums = [simd.splat(0); LAST_POINTS];
+                for [left, right] in &kept[..terms.len()] {
+                    let x = ring.at_nine_points(load(simd, &left[inner]));
+                    let y = ring.at_nine_points(load(simd, &right[inner]));
+                    for (sum, (x, y)) in sums.iter_mut().zip(x.into_iter().zip(y)) {
+                        *sum = ring.add(*sum, ring.mul(x, y));
+                    }
+                }
+                let out = &mut out[begin..end];
+                if let Ok(out) = <&mut [Octet; LAST_POINTS]>::try_from(&mut *out) {
+                    for (out, sum) in out.iter_mut().zip(sums) {
+                        simd.store(out, sum);
+                    }
+                } else {
+                    let mut products = [ZERO; LAST_POINTS];
+                    for (product, sum) in products.iter_mut().zip(sums) {
+                        simd.store(product, sum);
+                    }
+                    for (point, out) in at[begin..end].iter().zip(out) {
+                        *out = products[point - block * last_points];
+                    }
+                }
+                begin = end;
             }
         }
     }
 }
 
-/// What is left of a polynomial at a point of the outer variable.
+/// What is left of a polynomial at a point of its first variable, if there are so many.
 struct Part<S: Simd, const KIND: usize> {
     ring: Ring<S, KIND>,
     outer: usize,
     /// How many corners it has.
-    inner: usize,
+    corners: usize,
 }
 
 impl<S: Simd, const KIND: usize> Part<S, KIND> {
-    /// The value at a corner, from those of the whole polynomial.
+    /// Overwrites `kept` with the last corners at each point of the middle variables, of a
+    /// polynomial or of the sum of two.
     #[inline(always)]
-    fn value(&self, corners: &[Octet], corner: usize) -> S::Vector {
-        let Part { ring, inner, .. } = self;
-        match self.outer {
-            0 => ring.0.load(&corners[corner]),
-            1 => ring.0.load(&corners[inner + corner]),
-            _ => ring.sub(ring.0.load(&corners[inner + corner]), ring.0.load(&corners[corner])),
-        }
-    }
-
-    /// The value at a corner of a polynomial, or of a sum of two.
-    #[inline(always)]
-    fn sum(&self, x: &[Octet], y: Option<&[Octet]>, corner: usize) -> S::Vector {
-        let x = self.value(x, corner);
-        match y {
-            Some(y) => self.ring.add(x, self.value(y, corner)),
-            None => x,
-        }
-    }
-
-    /// A polynomial, or a sum of two, given at the corners, at all points.
-    #[inline(always)]
-    fn evaluate(&self, values: &mut [Octet], x: &[Octet], y: Option<&[Octet]>) {
-        let Part { ring, inner, .. } = *self;
-        let (simd, variables) = (ring.0, inner.ilog2() as usize);
-        if variables < 2 {
-            for corner in 0..inner {
-                simd.store(&mut values[corner_point(corner)], self.sum(x, y, corner));
+    fn read(
+        &self,
+        kept: &mut [LastCorners; MIDDLE],
+        x: &[Octet],
+        y: Option<&[Octet]>,
+        middle: usize,
+    ) {
+        let Part { ring, .. } = *self;
+        for number in 0..1 << middle {
+            let mut corners = self.last_corners(x, LAST_CORNERS * number);
+            if let Some(y) = y {
+                for (x, y) in corners.iter_mut().zip(self.last_corners(y, LAST_CORNERS * number)) {
+                    *x = ring.add(*x, y);
+                }
             }
-            return expand(ring, values, 1, variables);
-        }
-        // The last two variables at once, in registers.
-        for block in 0..inner / 4 {
-            let (a, b) = (self.sum(x, y, 4 * block), self.sum(x, y, 4 * block + 1));
-            let (c, d) = (self.sum(x, y, 4 * block + 2), self.sum(x, y, 4 * block + 3));
-            let to = &mut values[9 * corner_point(block)..][..9];
-            let rows = [[a, b], [c, d], [ring.sub(c, a), ring.sub(d, b)]];
-            for (to, [low, high]) in to.chunks_exact_mut(3).zip(rows) {
-                simd.store(&mut to[0], low);
-                simd.store(&mut to[1], high);
-                simd.store(&mut to[2], ring.sub(high, low));
+            for (to, x) in kept[corner_point(number)].iter_mut().zip(corners) {
+                ring.0.store(to, x);
             }
         }
-        expand(ring, values, 9, variables - 2);
+        expand(ring, kept, 1, middle);
+    }
+
+    /// Values at corners, from those of the whole polynomial; if there are fewer than four, zeros
+    /// take the place of the others.
+    #[inline(always)]
+    fn last_corners(&self, x: &[Octet], first: usize) -> [S::Vector; LAST_CORNERS] {
+        let Part { ring, outer, corners } = *self;
+        let low = &x[first..corners];
+        match outer {
+            0 => load(ring.0, low),
+            1 => load(ring.0, &x[corners + first..]),
+            _ => {
+                let mut high = load(ring.0, &x[corners + first..]);
+                for (high, low) in high.iter_mut().zip(load(ring.0, low)) {
+                    *high = ring.sub(*high, low);
+                }
+                high
+            }
+        }
+    }
+}
+
+/// Four octets, or as many as there are and zeros.
+#[inline(always)]
+fn load<S: Simd>(simd: S, octets: &[Octet]) -> [S::Vector; LAST_CORNERS] {
+    let mut vectors = [simd.splat(0); LAST_CORNERS];
+    match octets.first_chunk::<LAST_CORNERS>() {
+        Some(octets) => {
+            for (vector, octet) in vectors.iter_mut().zip(octets) {
+                *vector = simd.load(octet);
+            }
+        }
+        None => {
+            for (vector, octet) in vectors.iter_mut().zip(octets) {
+                *vector = simd.load(octet);
+            }
+        }
+    }
+    vectors
+}
+
+impl<S: Simd, const KIND: usize> Ring<S, KIND> {
+    /// From the values at the four corners of a polynomial in two variables those at all points,
+    /// in registers.
+    #[inline(always)]
+    pub(super) fn at_nine_points(self, [a, b, c, d]: [S::Vector; 4]) -> [S::Vector; 9] {
+        let (e, f) = (self.sub(b, a), self.sub(d, c));
+        [a, b, e, c, d, f, self.sub(c, a), self.sub(d, b), self.sub(f, e)]
     }
 }
 

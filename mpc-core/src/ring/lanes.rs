@@ -191,6 +191,22 @@ impl<S: Simd, const KIND: usize> Subtract<Octet> for Ring<S, KIND> {
     }
 }
 
+impl<S: Simd, const KIND: usize, const N: usize> Subtract<[Octet; N]> for Ring<S, KIND> {
+    #[inline(always)]
+    fn subtract(self, to: &mut [Octet; N], x: &[Octet; N], y: &[Octet; N]) {
+        for (to, (x, y)) in to.iter_mut().zip(x.iter().zip(y)) {
+            self.subtract(to, x, y);
+        }
+    }
+
+    #[inline(always)]
+    fn subtract_from(self, x: &mut [Octet; N], y: &[Octet; N]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            self.subtract_from(x, y);
+        }
+    }
+}
+
 impl<const KIND: usize> Subtract<u64> for Ring<Plain, KIND> {
     #[inline(always)]
     fn subtract(self, to: &mut u64, x: &u64, y: &u64) {

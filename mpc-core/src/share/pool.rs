@@ -40,7 +40,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// Words of any content.
     pub(super) fn of(words: Vec<u64>) -> Buffer {
-        Buffer { written: words.len(), words: Memory::Heap(words), ..Buffer::default() }
+        Buffer { written: words.len(), words: Memory::Given(words), ..Buffer::default() }
     }
 
     fn wipe(&mut self) {
@@ -225,9 +225,10 @@ mod tests {
 
     #[test]
     fn short_and_very_long_buffers_are_as_long_as_asked() {
-        for len in [0, 1, 255, (1 << LONGEST) + 1] {
-            assert_eq!(take(len, true).words.len(), len);
+        for len in [0, 1, 8, 255] {
+            assert_eq!(take(len, true).words.len(), len.next_multiple_of(8), "whole cache lines");
         }
+        assert_eq!(take((1 << LONGEST) + 1, true).words.len(), (1 << LONGEST) + 1);
         for len in [257, 512, 513, 100_000, 1 << LONGEST] {
             assert_eq!(take(len, true).words.len(), len.next_power_of_two());
         }

@@ -67,11 +67,12 @@ pub trait Algebra: 'static {
     /// Overwrites `out` with `low + r (high - low)`, for two vectors and a challenge `r`.
     fn fold(out: &mut [u64], low: &[u64], high: &[u64], r: u64);
 
-    /// Each element of a vector times a challenge of its own.
+    /// The `LANES` elements of each column of a vector times the challenge of the column; lane `i`
+    /// times `X^i` as well.
     fn mul_challenges(x: &mut [u64], challenges: &[u64]);
 
     /// Adds to each element of the vectors of sums the sum of one of the rows of base words,
-    /// weighted by the `LANES` challenges of each column.
+    /// weighted as [`Algebra::mul_challenges`] does.
     fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]);
 
     /// Overwrites the vector `out` with the sum of linear combinations of rows of base words,
@@ -221,9 +222,10 @@ impl Algebra for Bits {
     }
 
     fn mul_challenges(x: &mut [u64], challenges: &[u64]) {
-        gf64::mul_assign(x, challenges);
+        gf64::mul_assign(x, &gf64::weights_of_lanes(challenges));
     }
 
+    /// A word is an element of the field: the sum of its bits, that of lane `i` times `X^i`.
     fn weigh(parts: &mut [Weighed<'_>], challenges: &[u64]) {
         gf64::add_weighted_rows(parts, challenges);
     }

@@ -39,7 +39,7 @@ pub async fn bits<S: Security>(
         _ => None,
     });
     let table = Table::consecutive::<Bits>(ctx.party(), ands.collect());
-    let challenges = coins.toss().await.next::<Bits>(table.columns() * Bits::LANES);
+    let challenges = coins.toss().await.next::<Bits>(table.columns());
     let missing = grid::between_corners(table.variables());
     let (claimed, local) = table.weighted::<Bits>(&challenges, &missing, true);
     let known = Known::Corners(claimed);

@@ -166,7 +166,7 @@ impl<'a> Table<'a> {
         let room = points.len() * OCTET;
         let mut products = Words::zeroed(self.block() / self.octet() * room);
         for octets in self.blocks() {
-            let elements = octets.start * OCTET * A::LANES..octets.end * OCTET * A::LANES;
+            let columns = octets.start * OCTET..octets.end * OCTET;
             let uses = |used: &Used| multiplies(used) != [false; 2];
             // Where no products count, the claims are all there is.
             let computes = room > 0 && self.layout.used[octets.clone()].iter().any(uses);
@@ -195,7 +195,7 @@ impl<'a> Table<'a> {
                 Weighed { sums: &mut second, rows: corners, octets: &of_second },
                 Weighed { sums, rows, octets: &of_sums[..octets.len()] },
             ];
-            A::weigh(&mut parts, &challenges[elements]);
+            A::weigh(&mut parts, &challenges[columns]);
         }
         let of_corners = Shared::of(&A::list(&first, corners), &A::list(&second, corners));
         (of_corners, A::list(&sums, points.len()))
@@ -269,11 +269,11 @@ impl<'a> Table<'a> {
         let mut more = Words::zeroed(BLOCK * octet * A::WIDTH);
         for octets in self.blocks() {
             for (stretch, used) in self.stretches(octets) {
-                let challenges = &challenges[stretch.start * octet..stretch.end * octet];
+                let challenges = &challenges[stretch.start * OCTET..stretch.end * OCTET];
                 let rows = stretch.start * self.octet()..stretch.end * self.octet();
                 let Place { octet: place, joins } = self.layout.places[stretch.start];
                 let words = (start + place * octet) * A::WIDTH;
-                let words = words..words + challenges.len() * A::WIDTH;
+                let words = words..words + challenges.len() * A::LANES * A::WIDTH;
                 // Where the second factor is there already, that is all there is to do for it.
                 for vector in if joins { 0..1 } else { 0..2 } {
                     let components = (0..2).filter(|component| used[2 * vector + component]);

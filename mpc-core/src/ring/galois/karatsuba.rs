@@ -5,7 +5,6 @@
 //! coefficients, and a product takes `3^levels` products of parts ([`expand`]) instead of
 //! `4^levels`. To put these together is linear: sums of products are added up before.
 
-use super::super::grid::{corner_point, expand_octets};
 use super::super::lanes::{Octet, Ring, Simd, WORDS};
 use super::GaloisRing;
 
@@ -36,13 +35,26 @@ impl<const D: usize> GaloisRing<D> {
     /// The values of eight polynomials whose products take the place of theirs.
     #[inline(always)]
     pub(super) fn evaluate<S: Simd>(simd: S, values: &mut [Octet; MAX_VALUES], x: &[Octet]) {
-        for (corner, part) in x[..D].chunks_exact(Self::PART).enumerate() {
-            let values = &mut values[corner_point(corner) * Self::PART..][..Self::PART];
-            for (value, x) in values.iter_mut().zip(part) {
-                simd.store(value, simd.load(x));
+        let x: &[Octet; D] = x.first_chunk().expect("D coefficients");
+        for at in 0..Self::PART {
+            if Self::LEVELS == 0 {
+                simd.store(&mut values[at], simd.load(&x[at]));
+                continue;
+            }
+            let mut corners = [simd.splat(0); 8];
+            for (corner, value) in corners.iter_mut().enumerate() {
+                *value = simd.load(&x[corner * Self::PART + at]);
+            }
+            let ring = Ring::<S, WORDS>(simd);
+            let [a, b, c, d, e, f, g, h] = corners;
+            let (low, high) =
+                (ring.at_nine_points([a, b, c, d]), ring.at_nine_points([e, f, g, h]));
+            for (point, (low, high)) in low.into_iter().zip(high).enumerate() {
+                for (third, value) in [low, high, simd.sub(high, low)].into_iter().enumerate() {
+                    simd.store(&mut values[(9 * third + point) * Self::PART + at], value);
+                }
             }
         }
-        expand_octets(simd, &mut values[..Self::PARTS * Self::PART], Self::LEVELS);
     }
 
     /// Adds the products of values to sums of such.
@@ -105,10 +117,14 @@ fn add_product<S: Simd, const N: usize>(simd: S, sums: &mut [Octet], x: &[Octet]
         *factor = simd.factor(simd.load(y));
     }
     let x: &[Octet; N] = x.first_chunk().expect("N coefficients");
-    for (k, to) in sums[..2 * N - 1].iter_mut().enumerate() {
+    let sums = &mut sums[..2 * N - 1];
+    // Bounds that are constant: the loops are unrolled.
+    for (k, to) in sums.iter_mut().enumerate() {
         let mut sum = simd.no_products();
-        for i in (k + 1).saturating_sub(N)..N.min(k + 1) {
-            sum = simd.add_product(sum, simd.load(&x[i]), factors[k - i]);
+        for (i, x) in x.iter().enumerate() {
+            if i <= k && k - i < N {
+                sum = simd.add_product(sum, simd.load(x), factors[k - i]);
+            }
         }
         simd.store(to, simd.add_sum(simd.load(to), sum));
     }
