@@ -12,7 +12,7 @@ use super::scratch::Scratch;
 use super::simd::Level;
 
 /// Rows that are added up in one go: as many as a bit plane has lanes in a word.
-pub(super) const ROWS: usize = 64;
+pub(super) const ROWS: usize = 32;
 
 /// Words of a row: two octets, so that each look-up serves both.
 pub(super) const WIDTH: usize = 2 * LANES;

@@ -5,8 +5,8 @@ use super::super::scratch::Scratch;
 use super::super::simd::Level;
 use super::{GaloisRing, MAX_PRODUCT};
 
-/// Coefficients of a product that are computed together: one vector register each.
-const TILE: usize = 8;
+/// Zeros either side of an element whose shifts are added up: from one on, as many as a tile has.
+const ZEROS: usize = 7;
 
 impl<const D: usize> GaloisRing<D> {
     /// Overwrites `out` with `low + r * (high - low)` element by element, for a challenge `r`:
@@ -55,29 +55,48 @@ impl<const D: usize> GaloisRing<D> {
         std::array::from_fn(|j| octet[j * LANES + index % LANES])
     }
 
-    /// Overwrites the first `D` octets of `product` with eight elements, given with `TILE - 1`
-    /// zeros either side, times the sum of `X^s` over some shifts, each in some lanes.
+    /// Overwrites `out` with eight elements, given [`between_zeros`], times the sum of `X^s` over
+    /// some shifts, each in some lanes; plus `base`, if there is one.
+    ///
+    /// [`between_zeros`]: Self::between_zeros
     #[inline(always)]
     fn times_shifts<S: Simd>(
         simd: S,
-        product: &mut [Octet],
-        padded: &[Octet],
-        shifts: &[u8],
-        lanes: Option<&[u8]>,
+        out: &mut [Octet],
+        base: Option<&[Octet]>,
+        buffers: (&[Octet], &mut [Octet]),
+        by: (&[u8], Option<&[u8]>),
     ) {
+        match D {
+            4 => Self::tiles_times_shifts::<S, 4>(simd, out, base, buffers, by),
+            _ => Self::tiles_times_shifts::<S, 8>(simd, out, base, buffers, by),
+        }
+    }
+
+    /// [`GaloisRing::times_shifts`], `TILE` coefficients at a time, a register each. The upper half
+    /// of the product comes first, behind zeros: so the lower one is reduced as it is made.
+    #[inline(always)]
+    fn tiles_times_shifts<S: Simd, const TILE: usize>(
+        simd: S,
+        out: &mut [Octet],
+        base: Option<&[Octet]>,
+        (padded, upper): (&[Octet], &mut [Octet]),
+        (shifts, lanes): (&[u8], Option<&[u8]>),
+    ) {
+        let zeros = Self::TAPS[0];
+        upper[..zeros].fill(ZERO);
         // Shifts from..to move some coefficient to the tile.
-        let (mut from, mut to) = (0, 0);
-        for (tile, out) in product[..2 * D].chunks_exact_mut(TILE).enumerate() {
-            let start = tile * TILE;
-            while to < shifts.len() && usize::from(shifts[to]) < start + TILE {
-                to += 1;
+        let (mut from, mut to) = (shifts.len(), shifts.len());
+        for start in (0..2 * D).step_by(TILE).rev() {
+            while to > 0 && usize::from(shifts[to - 1]) >= start + TILE {
+                to -= 1;
             }
-            while from < to && usize::from(shifts[from]) + D <= start {
-                from += 1;
+            while from > 0 && usize::from(shifts[from - 1]) + D > start {
+                from -= 1;
             }
             let mut sums = [simd.splat(0); TILE];
             for &shift in &shifts[from..to] {
-                let x = &padded[start + TILE - 1 - usize::from(shift)..][..TILE];
+                let x = &padded[start + ZEROS - usize::from(shift)..][..TILE];
                 for (sum, x) in sums.iter_mut().zip(x) {
                     *sum = match lanes {
                         None => simd.add(*sum, simd.load(x)),
@@ -87,19 +106,45 @@ impl<const D: usize> GaloisRing<D> {
                     };
                 }
             }
-            for (out, sum) in out.iter_mut().zip(&sums) {
-                simd.store(out, *sum);
+            if start >= D {
+                for (to, sum) in upper[zeros + start - D..][..TILE].iter_mut().zip(sums) {
+                    simd.store(to, sum);
+                }
+                if start == D {
+                    // Coefficients whose reduction reaches the upper half again.
+                    for over in (D - zeros..D - 1).rev() {
+                        for tap in Self::TAPS.iter().filter(|tap| over + **tap >= D) {
+                            let to = zeros + over + tap - D;
+                            let less =
+                                simd.sub(simd.load(&upper[to]), simd.load(&upper[zeros + over]));
+                            simd.store(&mut upper[to], less);
+                        }
+                    }
+                }
+                continue;
+            }
+            for tap in Self::TAPS {
+                for (sum, over) in sums.iter_mut().zip(&upper[zeros + start - tap..][..TILE]) {
+                    *sum = simd.sub(*sum, simd.load(over));
+                }
+            }
+            if let Some(base) = base {
+                for (sum, x) in sums.iter_mut().zip(&base[start..][..TILE]) {
+                    *sum = simd.add(*sum, simd.load(x));
+                }
+            }
+            for (out, sum) in out[start..][..TILE].iter_mut().zip(sums) {
+                simd.store(out, sum);
             }
         }
-        Self::reduce_octets(simd, product);
     }
 
     /// Empty room for eight elements between zeros.
     #[inline(always)]
     fn between_zeros(padded: &mut [Octet]) -> &mut [Octet] {
-        padded[..TILE - 1].fill(ZERO);
-        padded[TILE - 1 + D..].fill(ZERO);
-        &mut padded[TILE - 1..][..D]
+        padded[..ZEROS].fill(ZERO);
+        padded[ZEROS + D..].fill(ZERO);
+        &mut padded[ZEROS..][..D]
     }
 }
 
@@ -115,17 +160,15 @@ vectorised! {
             shifts[count] = shift;
             count += 1;
         }
-        let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
+        let (padded, upper) = buffers.split_at_mut(MAX_PRODUCT);
         GaloisRing::<D>::between_zeros(padded);
         let (low, high) = (octets(low).chunks_exact(D), octets(high).chunks_exact(D));
         for (out, (low, high)) in octets_mut(out).chunks_exact_mut(D).zip(low.zip(high)) {
-            for ((padded, low), high) in padded[TILE - 1..].iter_mut().zip(low).zip(high) {
+            for ((padded, low), high) in padded[ZEROS..].iter_mut().zip(low).zip(high) {
                 simd.store(padded, simd.sub(simd.load(high), simd.load(low)));
             }
-            GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..count], None);
-            for ((out, low), product) in out.iter_mut().zip(low).zip(&*product) {
-                simd.store(out, simd.add(simd.load(low), simd.load(product)));
-            }
+            let by = (&shifts[..count], None);
+            GaloisRing::<D>::times_shifts(simd, out, Some(low), (padded, upper), by);
         }
     }
 }
@@ -134,7 +177,7 @@ vectorised! {
     fn mul_challenges<const D: usize>(
         simd, x: &mut [u64], challenges: &[u64], buffers: &mut [Octet; 2 * MAX_PRODUCT],
     ) {
-        let (padded, product) = buffers.split_at_mut(MAX_PRODUCT);
+        let (padded, upper) = buffers.split_at_mut(MAX_PRODUCT);
         let mut shifts = [0; 64];
         for (at, shift) in shifts.iter_mut().enumerate() {
             *shift = at as u8;
@@ -148,9 +191,8 @@ vectorised! {
                 }
             }
             GaloisRing::<D>::between_zeros(padded).copy_from_slice(x);
-            let lanes = Some(&lanes[..]);
-            GaloisRing::<D>::times_shifts(simd, product, padded, &shifts[..D], lanes);
-            x.copy_from_slice(&product[..D]);
+            let by = (&shifts[..D], Some(&lanes[..]));
+            GaloisRing::<D>::times_shifts(simd, x, None, (padded, upper), by);
         }
     }
 }
