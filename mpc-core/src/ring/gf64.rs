@@ -154,7 +154,7 @@ pub fn add_weighted_rows(parts: &mut [Weighed<'_>], weights: &[u64]) {
 ///
 /// # Panics
 /// If a length does not fit.
-pub fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+pub fn combine(out: &mut [u64], parts: &[(&[u64], &Words)]) {
     let octet = 64 * LANES;
     for (rows, weights) in parts {
         let octets = out.len().div_ceil(octet);
@@ -379,13 +379,13 @@ mod tests {
                 .collect();
             let weight = |i: usize| weights[i % weights.len()].rotate_left(i as u32 / 5);
             let bit = |row: usize, lane: usize| word(row, lane / 64) >> (lane % 64) & 1 == 1;
-            let of_rows: Vec<u64> = (0..rows).map(weight).collect();
+            let of_rows: Words = (0..rows).map(weight).collect();
             let sum_of_lane =
                 |lane: usize| (0..rows).filter(|&row| bit(row, lane)).fold(0, |sum, i| sum ^ of_rows[i]);
             let mut out = vec![5; 64 * columns];
             combine(&mut out, &[(&by_octets, &of_rows)]);
             prop_assert_eq!(&out, &(0..64 * columns).map(sum_of_lane).collect::<Vec<u64>>());
-            combine(&mut out, &[(&by_octets[..], &of_rows[..]); 2]);
+            combine(&mut out, &[(&by_octets[..], &of_rows); 2]);
             prop_assert_eq!(out, vec![0; 64 * columns]);
         }
 

@@ -133,6 +133,59 @@ fn expand<T>(ring: impl Subtract<T>, values: &mut [T], mut third: usize, variabl
     }
 }
 
+/// Overwrites `to` with the coefficients of polynomials, from their values at so many corners, for
+/// each octet of columns an octet a corner: the coefficient number `a` is that of the product of the
+/// variables whose bits `a` has.
+///
+/// # Panics
+/// If there are not whole octets of columns, or a length does not fit.
+pub fn coefficients_of_words(to: &mut [u64], corners: &[u64], count: usize) {
+    check_octets(to, corners, count);
+    coefficients::<WORDS>(Level::best(), to, corners, count);
+}
+
+/// As [`coefficients_of_words`], over the bits of words.
+///
+/// # Panics
+/// As [`coefficients_of_words`].
+pub fn coefficients_of_bits(to: &mut [u64], corners: &[u64], count: usize) {
+    check_octets(to, corners, count);
+    coefficients::<BITS>(Level::best(), to, corners, count);
+}
+
+fn check_octets(to: &[u64], corners: &[u64], count: usize) {
+    assert!(count.is_power_of_two() && corners.len().is_multiple_of(count * LANES), "octets");
+    assert_eq!(to.len(), corners.len(), "as many coefficients as corners");
+}
+
+vectorised! {
+    fn coefficients<const KIND: usize>(simd, to: &mut [u64], corners: &[u64], count: usize) {
+        let ring = Ring::<S, KIND>(simd);
+        let corners = octets(corners).chunks_exact(count);
+        for (to, corners) in octets_mut(to).chunks_exact_mut(count).zip(corners) {
+            // The last variable while the corners are read.
+            let ((to_pairs, _), (pairs, _)) = (to.as_chunks_mut::<2>(), corners.as_chunks::<2>());
+            for ([low, high], [x, y]) in to_pairs.iter_mut().zip(pairs) {
+                simd.store(low, simd.load(x));
+                ring.subtract(high, y, x);
+            }
+            if let ([to], [x]) = (&mut *to, corners) {
+                *to = *x;
+            }
+            let mut half = 2;
+            while half < count {
+                for both in to.chunks_exact_mut(2 * half) {
+                    let (low, high) = both.split_at_mut(half);
+                    for (high, low) in high.iter_mut().zip(low) {
+                        ring.subtract_from(high, low);
+                    }
+                }
+                half *= 2;
+            }
+        }
+    }
+}
+
 /// A product of polynomials: a factor, and one or two that are added up to the other one.
 pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
 
@@ -367,6 +420,27 @@ mod tests {
                     let (point, i) = (at / len, at % len);
                     prop_assert_eq!(word, expected(point, i, u64::wrapping_sub));
                     prop_assert_eq!(bit, expected(point, i, |x, y| x ^ y));
+                }
+            }
+        }
+
+        /// A coefficient is the value at infinity in its variables, and at zero in the others.
+        #[test]
+        fn coefficients_are_leading(variables in 0usize..=MAX_VARIABLES, octets in 0usize..3, seed: Octet) {
+            let corners = 1 << variables;
+            let word = |i: usize| seed[i % LANES].rotate_left(i as u32).wrapping_mul(i as u64 | 1);
+            let rows: Vec<u64> = (0..octets * corners * LANES).map(word).collect();
+            for level in Level::available() {
+                let (mut of_words, mut of_bits) = (vec![5; rows.len()], vec![5; rows.len()]);
+                coefficients::<WORDS>(level, &mut of_words, &rows, corners);
+                coefficients::<BITS>(level, &mut of_bits, &rows, corners);
+                for at in 0..rows.len() {
+                    let (octet, corner, lane) = (at / LANES / corners, at / LANES % corners, at % LANES);
+                    let column = |corner: usize| rows[(octet * corners + corner) * LANES + lane];
+                    let column: Vec<u64> = (0..corners).map(column).collect();
+                    let digits = digits(2 * corner_point(corner), variables);
+                    prop_assert_eq!(of_words[at], at_point(&column, &digits, u64::wrapping_sub));
+                    prop_assert_eq!(of_bits[at], at_point(&column, &digits, |x, y| x ^ y));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::reshare::{reshare, reshare_bits};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
-use mpc_core::ring::galois::{Dot, GaloisRing};
+use mpc_core::ring::galois::{Dot, GaloisRing, Weights};
 use mpc_core::ring::grid::Term;
 use mpc_core::ring::{Weighed, Z64, gf64, grid};
 use mpc_core::security::Security;
@@ -35,6 +35,8 @@ pub trait Algebra: 'static {
     const CHALLENGE_MASK: u64;
     /// An inner product that grows, and is reduced at the end.
     type Dot: Default;
+    /// Public weights of rows.
+    type Weights;
 
     /// `x += y`, word by word, in the base ring or the extension.
     fn add(x: &mut [u64], y: &[u64]);
@@ -48,6 +50,10 @@ pub trait Algebra: 'static {
 
     /// From vectors at the corners of a grid those at all points.
     fn expand(values: &mut [u64], corners: &[&[u64]]);
+
+    /// Overwrites `to` with the coefficients of polynomials, from their values at so many corners
+    /// of a grid, for each eight columns eight words a corner.
+    fn coefficients(to: &mut [u64], corners: &[u64], count: usize);
 
     /// A challenge as an element of the extension.
     fn embed(challenge: u64) -> Vec<u64>;
@@ -77,8 +83,11 @@ pub trait Algebra: 'static {
 
     /// Overwrites the vector `out` with the sum of linear combinations of rows of base words,
     /// column by column: `LANES` elements a word. Each part has rows, for each eight columns
-    /// eight words a row, and weights: a list, an element a row.
-    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]);
+    /// eight words a row, and their weights.
+    fn combine(out: &mut [u64], parts: &[(&[u64], &Self::Weights)]);
+
+    /// Weights from a list, an element a row.
+    fn weights(list: &[u64]) -> Self::Weights;
 
     /// The first `count` elements of a vector as a list.
     fn list(vector: &[u64], count: usize) -> Words;
@@ -107,6 +116,7 @@ impl<const D: usize> Algebra for Words64<D> {
     const UNIT: usize = 4 * grid::LANES * D;
     const CHALLENGE_MASK: u64 = GaloisRing::<D>::CHALLENGE_MASK;
     type Dot = Dot<D>;
+    type Weights = Weights<D>;
 
     fn add(x: &mut [u64], y: &[u64]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x = x.wrapping_add(*y));
@@ -122,6 +132,10 @@ impl<const D: usize> Algebra for Words64<D> {
 
     fn expand(values: &mut [u64], corners: &[&[u64]]) {
         grid::expand_words(values, corners);
+    }
+
+    fn coefficients(to: &mut [u64], corners: &[u64], count: usize) {
+        grid::coefficients_of_words(to, corners, count);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -156,8 +170,12 @@ impl<const D: usize> Algebra for Words64<D> {
         GaloisRing::<D>::add_weighted_rows(parts, challenges);
     }
 
-    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+    fn combine(out: &mut [u64], parts: &[(&[u64], &Weights<D>)]) {
         GaloisRing::<D>::combine(out, parts);
+    }
+
+    fn weights(list: &[u64]) -> Weights<D> {
+        Weights::new(list)
     }
 
     fn list(vector: &[u64], count: usize) -> Words {
@@ -180,6 +198,7 @@ impl Algebra for Bits {
     const UNIT: usize = usize::MAX;
     const CHALLENGE_MASK: u64 = u64::MAX;
     type Dot = gf64::Dot;
+    type Weights = Words;
 
     fn add(x: &mut [u64], y: &[u64]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x ^= y);
@@ -195,6 +214,10 @@ impl Algebra for Bits {
 
     fn expand(values: &mut [u64], corners: &[&[u64]]) {
         grid::expand_bits(values, corners);
+    }
+
+    fn coefficients(to: &mut [u64], corners: &[u64], count: usize) {
+        grid::coefficients_of_bits(to, corners, count);
     }
 
     fn embed(challenge: u64) -> Vec<u64> {
@@ -230,8 +253,12 @@ impl Algebra for Bits {
         gf64::add_weighted_rows(parts, challenges);
     }
 
-    fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+    fn combine(out: &mut [u64], parts: &[(&[u64], &Words)]) {
         gf64::combine(out, parts);
+    }
+
+    fn weights(list: &[u64]) -> Words {
+        list.into()
     }
 
     fn list(vector: &[u64], count: usize) -> Words {

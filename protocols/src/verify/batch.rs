@@ -60,8 +60,8 @@ pub async fn bits<S: Security>(
 /// Each kind of product gives a claim that is wrong if one of its products is, except with
 /// probability `2 / 2^D` for the challenges of columns and matrices and `2 v / 2^D` for the
 /// point of a table. The claims are added up with coefficients tossed *after* all of them
-/// are fixed: otherwise the values that the parties compute on one grid could cancel an
-/// error in another.
+/// are fixed, but for the first one, which counts once: otherwise the values that the parties
+/// compute on one grid could cancel an error in another.
 pub async fn words<const D: usize, S: Security>(
     ctx: &Ctx<S>,
     coins: &mut Coins<S>,
@@ -115,12 +115,15 @@ pub async fn words<const D: usize, S: Security>(
     let mut random = coins.toss().await;
     let at = random.next::<Words64<D>>(single.variables());
     let at_dots = random.next::<Words64<D>>(dots.table.variables());
-    let factors_of_matrices = random.next::<Words64<D>>(matrices.len());
-    let factors = random.next::<Words64<D>>(2);
+    let mut factors_of_matrices = random.next::<Words64<D>>(matrices.len());
+    if let (0, Some(first)) = (in_tables, factors_of_matrices.first_mut()) {
+        *first = 1;
+    }
+    let factor_of_dots = random.next::<Words64<D>>(1)[0];
     let values = claimed.complete::<Words64<D>>(single.variables(), &computed);
-    single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, factors[0]));
+    single.add_claim::<Words64<D>>(&mut claim, 0, &of_single, values, (&at, 1));
     let values = dots.claimed.complete::<Words64<D>>(dots.table.variables(), &computed_dots);
-    let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factors[1]));
+    let (start, point) = (single.elements::<Words64<D>>(), (&at_dots[..], factor_of_dots));
     dots.table.add_claim::<Words64<D>>(&mut claim, start, &dots.challenges, values, point);
     for ((words, z), factor) in of_matrices.into_iter().zip(&*factors_of_matrices) {
         claim.add::<Words64<D>>(&words, z, *factor);

@@ -59,23 +59,65 @@ impl Claim {
     /// fold.
     pub fn zero<A: Algebra>(elements: usize) -> Claim {
         let words = padded_words::<A>(elements);
-        let [x, y] = [(); 2].map(|()| Words::zeroed(words));
+        // What the words hold does not count before their unit is used.
+        let [x, y] = [(); 2].map(|()| Words::overwritten(words, |_| {}));
         let used = [(); 2].map(|()| Used::Units(vec![false; words.div_ceil(A::UNIT)]));
         Claim { x, y, z: Shared::zeroed(A::WIDTH), elements, used }
     }
 
-    /// Some words of `x`, number 0, or of `y`, which are to differ from zero.
+    /// Some words of `x`, number 0, or of `y`, to be added to: zeros if nothing was put in yet.
     pub fn part<A: Algebra>(&mut self, number: usize, words: &Range<usize>) -> &mut [u64] {
+        self.used_part::<A>(number, words, false)
+    }
+
+    /// Some words of `x`, number 0, or of `y`, all of which are to be overwritten.
+    pub fn room<A: Algebra>(&mut self, number: usize, words: &Range<usize>) -> &mut [u64] {
+        self.used_part::<A>(number, words, true)
+    }
+
+    fn used_part<A: Algebra>(
+        &mut self,
+        number: usize,
+        words: &Range<usize>,
+        overwritten: bool,
+    ) -> &mut [u64] {
+        let vector = if number == 0 { &mut self.x } else { &mut self.y };
         if let Used::Units(units) = &mut self.used[number] {
-            units[words.start / A::UNIT..words.end.div_ceil(A::UNIT)].fill(true);
+            let first = words.start / A::UNIT;
+            for (unit, used) in
+                units[..words.end.div_ceil(A::UNIT)].iter_mut().enumerate().skip(first)
+            {
+                let of_unit = unit_words::<A>(unit, vector.len());
+                let whole = words.start <= of_unit.start && of_unit.end <= words.end;
+                if !(*used || overwritten && whole) {
+                    vector[of_unit].fill(0);
+                }
+                *used = true;
+            }
         }
-        &mut self.vector(number)[words.clone()]
+        &mut vector[words.clone()]
+    }
+
+    /// Zeros where nothing was put in.
+    fn complete<A: Algebra>(&mut self) {
+        for (vector, used) in [&mut self.x, &mut self.y].into_iter().zip(&self.used) {
+            let Used::Units(units) = used else { continue };
+            for (unit, _) in units.iter().enumerate().filter(|(_, used)| !**used) {
+                let words = unit_words::<A>(unit, vector.len());
+                vector[words].fill(0);
+            }
+        }
     }
 
     /// `x`, number 0, or `y`.
     fn vector(&mut self, number: usize) -> &mut Words {
         if number == 0 { &mut self.x } else { &mut self.y }
     }
+}
+
+/// The words of a unit of a vector of `len` words.
+fn unit_words<A: Algebra>(unit: usize, len: usize) -> Range<usize> {
+    unit * A::UNIT..len.min((unit + 1).saturating_mul(A::UNIT))
 }
 
 /// Words of each part that are folded or multiplied in one go: what is expanded stays in
@@ -141,6 +183,7 @@ pub async fn compress<A: Algebra, S: Security>(
     coins: &mut Coins<S>,
     mut claim: Claim,
 ) -> Result<Claim> {
+    claim.complete::<A>();
     claim.z.update(|z| line::scale::<A>(z));
     while claim.elements > 1 {
         let ctx = ctx.step("fold");
@@ -213,25 +256,31 @@ fn at_point<A: Algebra>(
     at: &[u64],
     words: usize,
 ) -> Words {
-    let mut folded = Words::zeroed(words);
     let room = cut.part.min(BLOCK) * cut.parts / 2;
     let [mut from, mut to] = [(); 2].map(|()| Words::zeroed(room));
-    for range in cut.blocks().filter(|range| cut.uses::<A>(used, range)) {
-        let len = range.len();
-        let mut half = cut.parts / 2;
-        for low in 0..half {
-            let [low_part, high_part] = [low, low + half].map(|part| cut.of(vector, part, &range));
-            A::fold(&mut to[low * len..][..len], low_part, high_part, at[0]);
+    Words::overwritten(words, |folded| {
+        folded[cut.part..].fill(0);
+        for range in cut.blocks() {
+            if !cut.uses::<A>(used, &range) {
+                folded[range].fill(0);
+                continue;
+            }
+            let len = range.len();
+            let mut half = cut.parts / 2;
+            for low in 0..half {
+                let [low_part, high_part] =
+                    [low, low + half].map(|part| cut.of(vector, part, &range));
+                A::fold(&mut to[low * len..][..len], low_part, high_part, at[0]);
+            }
+            for &r in &at[1..] {
+                std::mem::swap(&mut from, &mut to);
+                half /= 2;
+                let (low, high) = from[..2 * half * len].split_at(half * len);
+                A::fold(&mut to[..half * len], low, high, r);
+            }
+            folded[range].copy_from_slice(&to[..len]);
         }
-        for &r in &at[1..] {
-            std::mem::swap(&mut from, &mut to);
-            half /= 2;
-            let (low, high) = from[..2 * half * len].split_at(half * len);
-            A::fold(&mut to[..half * len], low, high, r);
-        }
-        folded[range].copy_from_slice(&to[..len]);
-    }
-    folded
+    })
 }
 
 /// The products of this party's shares at some points of the grid: a list.

@@ -59,16 +59,16 @@ pub fn move_along<A: Algebra>(low: &mut [u64], high: &[u64], r: u64) {
     A::add(low, &difference);
 }
 
-/// The weights of the corners in the value at `at`, each times a challenge.
+/// The weights of the coefficients in the value at `at`, products of its challenges, each times a
+/// challenge.
 pub fn weights<A: Algebra>(at: &[u64], factor: u64) -> Vec<u64> {
     let mut weights = vec![A::embed(factor)];
     for &r in at {
         weights = weights
             .into_iter()
-            .flat_map(|weight| {
-                let (mut low, mut high) = (weight.clone(), weight);
+            .flat_map(|low| {
+                let mut high = low.clone();
                 A::scale(&mut high, r);
-                A::sub(&mut low, &high);
                 [low, high]
             })
             .collect();

@@ -119,7 +119,7 @@ impl MatrixProduct<'_> {
             let start = start * D + part * words;
             let factors = [(of_part(part), &left[..]), (y, right)];
             for (number, (factor, challenges)) in factors.into_iter().enumerate() {
-                let share = claim.part::<Words64<D>>(number, &(start..start + words));
+                let share = claim.room::<Words64<D>>(number, &(start..start + words));
                 share_weighted_rows::<D>(party, factor, challenges, share);
             }
         }
@@ -160,14 +160,16 @@ impl MatrixProduct<'_> {
 impl Claim {
     /// Adds a claim times a challenge, whose vectors are some words of those of this one.
     pub fn add<A: Algebra>(&mut self, words: &Range<usize>, mut z: Shared, factor: u64) {
-        let block = (BLOCK * A::WIDTH).min(words.len());
-        let (zeros, mut copy) = (Words::zeroed(block), Words::zeroed(block));
-        for x in self.part::<A>(0, words).chunks_mut(block.max(1)) {
-            let copy = &mut copy[..x.len()];
-            copy.copy_from_slice(x);
-            A::fold(x, &zeros[..copy.len()], copy, factor);
+        if factor != 1 {
+            let block = (BLOCK * A::WIDTH).min(words.len());
+            let (zeros, mut copy) = (Words::zeroed(block), Words::zeroed(block));
+            for x in self.part::<A>(0, words).chunks_mut(block.max(1)) {
+                let copy = &mut copy[..x.len()];
+                copy.copy_from_slice(x);
+                A::fold(x, &zeros[..copy.len()], copy, factor);
+            }
+            z.update(|z| A::scale(z, factor));
         }
-        z.update(|z| A::scale(z, factor));
         self.z.combine(&z, A::add);
     }
 }

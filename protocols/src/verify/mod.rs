@@ -68,7 +68,7 @@ pub async fn verify<S: Security>(ctx: &Ctx<S>) -> Result<()> {
 
 /// Words of a component that wait for verification when [`relieve`] verifies them: what they
 /// take is then worth more than the rounds.
-const MUCH: usize = 2 << 20;
+const MUCH: usize = 3 << 20;
 
 /// Verifies what waits, if that is much: for memory's sake alone, in the course of a long
 /// computation. What is opened later verifies the rest.

@@ -262,10 +262,12 @@ impl<'a> Table<'a> {
         let mut z = grid::evaluate::<A>(values, at);
         z.update(|z| A::scale(z, factor));
         claim.z.combine(&z, A::add);
-        let weights = [factor, 1]
-            .map(|factor| line::weigh_components::<A>(self.party, &grid::weights::<A>(at, factor)));
+        let weights = [factor, 1].map(|factor| {
+            line::weigh_components::<A>(self.party, &grid::weights::<A>(at, factor))
+                .map(|of_component| A::weights(&of_component))
+        });
         let octet = OCTET * A::LANES;
-        let mut copies = [(); 2].map(|()| Words::zeroed(self.block()));
+        let mut copies = [(); 4].map(|()| Words::zeroed(self.block()));
         let mut more = Words::zeroed(BLOCK * octet * A::WIDTH);
         for octets in self.blocks() {
             for (stretch, used) in self.stretches(octets) {
@@ -277,29 +279,31 @@ impl<'a> Table<'a> {
                 // Where the second factor is there already, that is all there is to do for it.
                 for vector in if joins { 0..1 } else { 0..2 } {
                     let components = (0..2).filter(|component| used[2 * vector + component]);
-                    let parts: Vec<(&[u64], &[u64])> = components
-                        .zip(&mut copies)
-                        .map(|(component, copy)| {
-                            let rows = self.component(copy, rows.clone(), 2 * vector + component);
-                            (rows, &weights[vector][component][..])
+                    let coefficients: Vec<(&[u64], &A::Weights)> = components
+                        .zip(copies.chunks_exact_mut(2))
+                        .map(|(component, copies)| {
+                            let [copy, coefficients] = copies else { unreachable!("pairs") };
+                            let number = 2 * vector + component;
+                            let corners = self.component(copy, rows.clone(), number);
+                            let coefficients = &mut coefficients[..corners.len()];
+                            A::coefficients(coefficients, corners, self.rows());
+                            (&*coefficients, &weights[vector][component])
                         })
                         .collect();
-                    if parts.is_empty() {
+                    if coefficients.is_empty() {
                         continue;
                     }
-                    let to = claim.part::<A>(vector, &words);
-                    match (vector, joins) {
-                        (1.., _) => A::combine(to, &parts),
-                        (_, false) => {
-                            A::combine(to, &parts);
-                            A::mul_challenges(to, challenges);
-                        }
-                        (_, true) => {
-                            let more = &mut more[..words.len()];
-                            A::combine(more, &parts);
-                            A::mul_challenges(more, challenges);
-                            A::add(to, more);
-                        }
+                    if vector == 0 && joins {
+                        let more = &mut more[..words.len()];
+                        A::combine(more, &coefficients);
+                        A::mul_challenges(more, challenges);
+                        A::add(claim.part::<A>(vector, &words), more);
+                        continue;
+                    }
+                    let to = claim.room::<A>(vector, &words);
+                    A::combine(to, &coefficients);
+                    if vector == 0 {
+                        A::mul_challenges(to, challenges);
                     }
                 }
             }

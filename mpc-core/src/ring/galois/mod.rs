@@ -15,6 +15,8 @@
 
 mod dot;
 mod karatsuba;
+#[cfg(target_arch = "x86_64")]
+mod small;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -23,6 +25,7 @@ mod weighted;
 use super::lanes::{Plain, Ring, Subtract, WORDS};
 use super::simd::{Level, multiversion};
 pub use dot::Dot;
+pub use vector::Weights;
 
 /// The Galois ring of degree `D`, 4 or 48.
 pub struct GaloisRing<const D: usize>;

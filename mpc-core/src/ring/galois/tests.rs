@@ -109,7 +109,12 @@ fn vectors_agree<const D: usize>(a: &[u64], b: &[u64], challenges: &[u64]) {
 fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64]) {
     let rows = words.len() / columns;
     let words = &words[..rows * columns];
-    let weights: Vec<u64> = (0..rows * D).map(|i| words[i % words.len()].rotate_left(7)).collect();
+    // Some rows have small weights, of either sign.
+    let weight = |i: usize| match (words[i % words.len()].rotate_left(7), i / D % 3) {
+        (weight, 0) => weight,
+        (weight, _) => (weight as i64 >> 44) as u64,
+    };
+    let weights: Vec<u64> = (0..rows * D).map(weight).collect();
     let challenges: Vec<u64> = (0..rows).map(|at| challenges[at % challenges.len()]).collect();
     let (mut combined, mut weighted) = (vec![], vec![]);
     for column in 0..columns {
@@ -132,7 +137,8 @@ fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64])
         };
         let by_octets: Vec<u64> = (0..words.len()).map(by_octets).collect();
         let mut out = vec![1; columns * D];
-        let part = (&by_octets[..], &weights[..]);
+        let weights = Weights::new(&weights);
+        let part = (&by_octets[..], &weights);
         GaloisRing::<D>::combine(&mut out, &[part]);
         assert_eq!(out, in_octets::<D>(&combined));
         GaloisRing::<D>::combine(&mut out, &[part, part]);

@@ -3,10 +3,42 @@
 use super::super::lanes::{LANES, Octet, Simd, ZERO, octets, octets_mut, vectorised};
 use super::super::scratch::Scratch;
 use super::super::simd::Level;
+#[cfg(target_arch = "x86_64")]
+use super::small;
 use super::{GaloisRing, MAX_PRODUCT};
 
 /// Zeros either side of an element whose shifts are added up: from one on, as many as a tile has.
 const ZEROS: usize = 7;
+
+/// Public weights of rows, an element a row.
+pub struct Weights<const D: usize> {
+    list: Vec<u64>,
+    /// The same for those who care which of them are small.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) split: small::Split,
+}
+
+impl<const D: usize> Weights<D> {
+    /// The weights, `D` words a row.
+    ///
+    /// # Panics
+    /// If there are not whole elements.
+    pub fn new(list: &[u64]) -> Weights<D> {
+        assert!(list.len().is_multiple_of(D), "whole elements");
+        #[cfg(target_arch = "x86_64")]
+        let split = small::Split::new::<D>(list);
+        Weights {
+            list: list.to_vec(),
+            #[cfg(target_arch = "x86_64")]
+            split,
+        }
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.list.len() / D
+    }
+}
 
 impl<const D: usize> GaloisRing<D> {
     /// Overwrites `out` with `low + r * (high - low)` element by element, for a challenge `r`:
@@ -33,15 +65,18 @@ impl<const D: usize> GaloisRing<D> {
 
     /// Overwrites `out` with the sum of linear combinations of rows of words: an element a
     /// column, in octets. Each part has rows, for each octet of columns an octet a row, and
-    /// weights, an element a row.
+    /// their weights.
     ///
     /// # Panics
     /// If there are not whole octets of columns, or a length does not fit.
-    pub fn combine(out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+    pub fn combine(out: &mut [u64], parts: &[(&[u64], &Weights<D>)]) {
         assert!(out.len().is_multiple_of(LANES * D), "octets");
         for (rows, weights) in parts {
-            assert!(weights.len().is_multiple_of(D), "whole elements");
-            assert_eq!(rows.len(), out.len() / D * (weights.len() / D), "one weight a row");
+            assert_eq!(rows.len(), out.len() / D * weights.rows(), "one weight a row");
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let (48, Some(ifma)) = (D, small::Ifma::detect()) {
+            return ifma.combine(out, parts);
         }
         combine::<D>(Level::best(), out, parts);
     }
@@ -198,7 +233,7 @@ vectorised! {
 }
 
 vectorised! {
-    fn combine<const D: usize>(simd, out: &mut [u64], parts: &[(&[u64], &[u64])]) {
+    fn combine<const D: usize>(simd, out: &mut [u64], parts: &[(&[u64], &Weights<D>)]) {
         // As many sums as the registers hold, beside the words and weights of a row.
         match (D, S::REGISTERS) {
             (48, 32) => combine_tiles::<S, D, 12, 2>(simd, out, parts),
@@ -213,7 +248,7 @@ vectorised! {
 fn combine_tiles<S: Simd, const D: usize, const WIDE: usize, const MANY: usize>(
     simd: S,
     out: &mut [u64],
-    parts: &[(&[u64], &[u64])],
+    parts: &[(&[u64], &Weights<D>)],
 ) {
     for (number, out) in octets_mut(out).chunks_mut(MANY * D).enumerate() {
         if out.len() == MANY * D {
@@ -232,14 +267,14 @@ fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usiz
     simd: S,
     out: &mut [Octet],
     first: usize,
-    parts: &[(&[u64], &[u64])],
+    parts: &[(&[u64], &Weights<D>)],
 ) {
     for tile in (0..D).step_by(WIDE) {
         let mut sums = [[simd.no_products(); OCTETS]; WIDE];
         for (rows, weights) in parts {
-            let count = weights.len() / D;
+            let count = weights.rows();
             let rows = &octets(rows)[first * count..];
-            for (row, weights) in weights.chunks_exact(D).enumerate() {
+            for (row, weights) in weights.list.chunks_exact(D).enumerate() {
                 let mut x = [simd.splat(0); OCTETS];
                 for (octet, x) in x.iter_mut().enumerate() {
                     *x = simd.load(&rows[octet * count + row]);
