@@ -28,7 +28,7 @@ const GUARD: u32 = 4;
 
 /// Candidates that compete at a time where products are kept for their verification, whole rows
 /// of them: what a level of more would hold is worth more than the rounds of another tournament.
-const AT_A_TIME: usize = 1 << 19;
+const AT_A_TIME: usize = 3 << 18;
 
 /// The winner among the parts of each row, and the bits of the matches.
 pub struct Winner {
@@ -49,9 +49,9 @@ pub struct Winner {
 /// as [`sign`] by the bits that values have at `scale`, [`inject`], and 8 bytes a party, or
 /// fewer where `z` has more fractional bits than `scale`.
 ///
-/// Where products are kept for their verification, of more than half a million candidates some
-/// rows compete after the others, each time in so many rounds, and they are verified in parts,
-/// see [`relieve`].
+/// Where products are kept for their verification, of more than three quarters of a million
+/// candidates some rows compete after the others, each time in so many rounds, and they are
+/// verified in parts, see [`relieve`].
 ///
 /// # Security
 /// Comparisons and products; nothing is opened, also not who wins.

@@ -11,7 +11,8 @@ use super::lanes::{LANES, Octet, Ring, ZERO, octets_mut, vectorised};
 use super::scratch::Scratch;
 use super::simd::Level;
 
-/// Rows that are added up in one go: as many as a bit plane has lanes in a word.
+/// Rows that are added up in one go: so many that their tables and the sums lie in the first-level
+/// cache.
 pub(super) const ROWS: usize = 32;
 
 /// Words of a row: two octets, so that each look-up serves both.

@@ -33,6 +33,15 @@ trait CarryLess: Copy {
 #[derive(Clone, Copy)]
 struct Portable;
 
+/// A product that is not reduced.
+#[inline]
+fn product(x: u64, y: u64) -> u128 {
+    (0..64).fold(0, |sum, i| {
+        let chosen = (y >> i & 1).wrapping_neg();
+        sum ^ u128::from(x & chosen) << i
+    })
+}
+
 impl CarryLess for Portable {
     type Sum = u128;
 
@@ -43,12 +52,7 @@ impl CarryLess for Portable {
 
     #[inline]
     fn add_products(self, sum: u128, x: &Octet, y: &Octet) -> u128 {
-        x.iter().zip(y).fold(sum, |sum, (x, y)| {
-            (0..64).fold(sum, |sum, i| {
-                let chosen = (y >> i & 1).wrapping_neg();
-                sum ^ u128::from(x & chosen) << i
-            })
-        })
+        x.iter().zip(y).fold(sum, |sum, (x, y)| sum ^ product(*x, *y))
     }
 
     #[inline]
@@ -62,11 +66,7 @@ impl CarryLess for Portable {
 
     #[inline]
     fn multiply(self, x: &Octet, y: &Octet) -> Octet {
-        std::array::from_fn(|at| {
-            let (mut one, mut other) = (ZERO, ZERO);
-            (one[0], other[0]) = (x[at], y[at]);
-            self.total(self.add_products(0, &one, &other))
-        })
+        std::array::from_fn(|at| self.total(product(x[at], y[at])))
     }
 }
 
@@ -96,7 +96,7 @@ macro_rules! dispatch {
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(pclmul) = x86::Pclmul::detect() {
-            // SAFETY: the processor has the instruction (and SSE 4.1, which came before it).
+            // SAFETY: the processor has the instructions.
             return unsafe { by_instruction(pclmul, $($arg),*) };
         }
         $kernel(Portable, $($arg),*)
@@ -261,23 +261,27 @@ fn add_weighted_rows_with(by: impl CarryLess, parts: &mut [Weighed<'_>], weights
 
 #[inline(always)]
 fn fold_with(by: impl CarryLess, out: &mut [u64], low: &[u64], high: &[u64], r: u64) {
-    let r = [r; LANES];
-    let line = |low: &Octet, high: &Octet| -> Octet {
-        let mut differences = ZERO;
-        for (difference, (low, high)) in differences.iter_mut().zip(low.iter().zip(high)) {
-            *difference = low ^ high;
-        }
-        let mut values = by.multiply(&differences, &r);
-        values.iter_mut().zip(low).for_each(|(value, low)| *value ^= low);
-        values
-    };
     let ((low, last_low), (high, last_high)) = (padded(low), padded(high));
     let (out, rest) = out.as_chunks_mut();
     for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
-        *out = line(low, high);
+        *out = on_line(by, low, high, r);
     }
     let len = rest.len();
-    rest.copy_from_slice(&line(&last_low, &last_high)[..len]);
+    rest.copy_from_slice(&on_line(by, &last_low, &last_high, r)[..len]);
+}
+
+/// Eight values at `r` of lines.
+#[inline(always)]
+fn on_line(by: impl CarryLess, low: &Octet, high: &Octet, r: u64) -> Octet {
+    let mut differences = ZERO;
+    for (difference, (low, high)) in differences.iter_mut().zip(low.iter().zip(high)) {
+        *difference = low ^ high;
+    }
+    let mut values = by.multiply(&differences, &[r; LANES]);
+    for (value, low) in values.iter_mut().zip(low) {
+        *value ^= low;
+    }
+    values
 }
 
 #[inline(always)]

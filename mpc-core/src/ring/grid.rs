@@ -193,7 +193,7 @@ pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
 ///
 /// A factor is given by its values at the corners: for each octet of columns, an octet a
 /// corner. `out` has room for some octets for each octet of columns: the last
-/// ones get the products, one a point. The points are in ascending order, which is not checked
+/// ones get the products, one a point. The points are in ascending order, none twice, which is not checked
 /// in a release.
 ///
 /// # Panics
@@ -224,7 +224,7 @@ fn check(out: &[u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
     let columns = len / corners;
     assert!(out.len().is_multiple_of(columns.max(1)), "octets for each octet of columns");
     assert!(out.len() >= at.len() * columns, "one octet a point");
-    debug_assert!(at.is_sorted(), "points in ascending order");
+    debug_assert!(at.is_sorted_by(|a, b| a < b), "points in ascending order");
     debug_assert!(at.iter().all(|at| *at < points(corners.ilog2() as usize)), "points of the grid");
 }
 
@@ -291,7 +291,7 @@ vectorised! {
     }
 }
 
-/// What is left of a polynomial at a point of its first variable, if there are so many.
+/// What is left of a polynomial at a point of its first variable where it has six, else all of it.
 struct Part<S: Simd, const KIND: usize> {
     ring: Ring<S, KIND>,
     outer: usize,

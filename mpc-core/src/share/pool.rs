@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_very_long_buffers_are_as_long_as_asked() {
+    fn short_and_very_long_buffers_are_hardly_longer_than_asked() {
         for len in [0, 1, 8, 255] {
             assert_eq!(take(len, true).words.len(), len.next_multiple_of(8), "whole cache lines");
         }

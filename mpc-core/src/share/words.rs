@@ -23,7 +23,7 @@ impl Words {
 
     /// `len` words that `write` overwrites, all of them: what it is given may hold anything.
     pub fn overwritten(len: usize, write: impl FnOnce(&mut [u64])) -> Words {
-        let mut words = Words::stale(len);
+        let mut words = Words::unset(len);
         write(&mut words);
         words
     }
@@ -36,14 +36,14 @@ impl Words {
         len: usize,
         write: impl FnOnce(&mut [u64]) -> Result<(), E>,
     ) -> Result<Words, E> {
-        let mut words = Words::stale(len);
+        let mut words = Words::unset(len);
         write(&mut words)?;
         Ok(words)
     }
 
     /// `f` of each word.
     pub fn map(words: &[u64], f: impl Fn(u64) -> u64) -> Words {
-        let mut mapped = Words::stale(words.len());
+        let mut mapped = Words::unset(words.len());
         mapped.iter_mut().zip(words).for_each(|(to, word)| *to = f(*word));
         mapped
     }
@@ -54,13 +54,14 @@ impl Words {
     /// If the lengths differ.
     pub fn zip(x: &[u64], y: &[u64], f: impl Fn(u64, u64) -> u64) -> Words {
         assert_eq!(x.len(), y.len(), "as many words");
-        let mut zipped = Words::stale(x.len());
+        let mut zipped = Words::unset(x.len());
         zipped.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = f(*x, *y));
         zipped
     }
 
-    /// `len` words of any content, all of which are to be overwritten.
-    fn stale(len: usize) -> Words {
+    /// `len` words of any content, also that of words before: for whoever sees to it that each is
+    /// overwritten before it counts.
+    pub fn unset(len: usize) -> Words {
         Words { buffer: pool::take(len, false), len }
     }
 }
@@ -73,7 +74,7 @@ impl Clone for Words {
 
 impl From<&[u64]> for Words {
     fn from(words: &[u64]) -> Words {
-        let mut copy = Words::stale(words.len());
+        let mut copy = Words::unset(words.len());
         copy.copy_from_slice(words);
         copy
     }
@@ -89,7 +90,7 @@ impl From<Vec<u64>> for Words {
 impl FromIterator<u64> for Words {
     fn from_iter<I: IntoIterator<Item = u64>>(words: I) -> Words {
         let mut from = words.into_iter();
-        let mut words = Words::stale(from.size_hint().0);
+        let mut words = Words::unset(from.size_hint().0);
         let mut written = 0;
         for (word, from) in words.iter_mut().zip(from.by_ref()) {
             *word = from;
@@ -117,7 +118,7 @@ impl<'a> FromIterator<&'a [u64]> for Words {
     /// The slices one after the other.
     fn from_iter<I: IntoIterator<Item = &'a [u64]>>(slices: I) -> Words {
         let slices: Vec<&[u64]> = slices.into_iter().collect();
-        let mut words = Words::stale(slices.iter().map(|slice| slice.len()).sum());
+        let mut words = Words::unset(slices.iter().map(|slice| slice.len()).sum());
         let mut rest = &mut words[..];
         for slice in slices {
             let (to, beyond) = rest.split_at_mut(slice.len());

@@ -19,13 +19,13 @@ use std::ops::Range;
 /// The claim that the inner product of `x` and `y` is `z`, over an extension; of the factors
 /// each party has one share ([`line`]).
 pub struct Claim {
-    /// This party's share of a vector.
+    /// This party's share of a vector. Units that nobody used hold anything before [`compress`].
     pub x: Words,
     /// Of a vector of the same length.
     pub y: Words,
     /// One element.
     pub z: Shared,
-    /// How many elements count: those after them are zero.
+    /// How many elements count: those after them are zero, once all is put in.
     pub elements: usize,
     /// What is used of `x` and of `y`.
     used: [Used; 2],
@@ -59,8 +59,7 @@ impl Claim {
     /// fold.
     pub fn zero<A: Algebra>(elements: usize) -> Claim {
         let words = padded_words::<A>(elements);
-        // What the words hold does not count before their unit is used.
-        let [x, y] = [(); 2].map(|()| Words::overwritten(words, |_| {}));
+        let [x, y] = [(); 2].map(|()| Words::unset(words));
         let used = [(); 2].map(|()| Used::Units(vec![false; words.div_ceil(A::UNIT)]));
         Claim { x, y, z: Shared::zeroed(A::WIDTH), elements, used }
     }

@@ -196,7 +196,7 @@ fn widths(products: &[Product]) -> Vec<u32> {
 /// A digest of what is to be verified: kinds, shapes, which components count, and which factors
 /// are the same, in order.
 fn digest(products: &[Product]) -> [u8; 32] {
-    let mut digest = Sha256::new_with_prefix(b"tercet products v4");
+    let mut digest = Sha256::new_with_prefix(b"tercet products v5");
     let mut factors = HashMap::new();
     for product in products {
         let (kind, bits, readings, operands) = match product {

@@ -338,8 +338,8 @@ fn every_additive_error_is_caught() {
 #[test]
 fn errors_escape_from_a_small_ring_as_often_as_predicted() {
     // 15 products make 15 columns. The error survives its column's challenge unless that is zero,
-    // once in 16; the claim is the first, so it counts once. Each of two folds in two
-    // variables blames the last corner, which leaves the error times r_1 r_2. Last, the
+    // once in 16; the claim is the first, so it counts once. Two folds, in one and in three
+    // variables, blame the last corner, which leaves the error times r_1 to r_4. Last, the
     // line through a wrong and a right product is right at 1, one of 15 points.
     let alive = (15.0f64 / 16.0).powi(1 + 4) * (14.0 / 15.0);
     for error in [1, 1 << 63] {

@@ -2,7 +2,7 @@
 //!
 //! A polynomial of `D` coefficients is cut in halves, each half again and so on. So it is
 //! a multilinear polynomial in the powers of `X` that separate them, with the parts as
-//! coefficients, and a product takes `3^levels` products of parts ([`expand`]) instead of
+//! coefficients, and a product takes `3^levels` products of parts (`evaluate`) instead of
 //! `4^levels`. To put these together is linear: sums of products are added up before.
 
 use super::super::lanes::{Octet, Ring, Simd, WORDS};

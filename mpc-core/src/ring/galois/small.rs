@@ -1,9 +1,10 @@
 //! Combinations of rows of words whose weights are small, with IFMA52.
 //!
-//! What a polynomial in a few challenges has as coefficients is so small that most weights are
-//! below `2^19` in magnitude. A product modulo `2^64` and its addition take four instructions. Half a
-//! word times `w + 2^19` is below `2^52`: one instruction multiplies and adds that exactly, so with
-//! such a weight two are enough. What `2^19` adds is taken off at the end.
+//! Weights that are products of a few challenges are mostly below `2^31` in magnitude. A product modulo
+//! `2^64` and its addition take four operations of the processor, with such a weight two: the 20 lower bits of a
+//! word times `w + 2^31` are below `2^52`, so one instruction multiplies and adds that exactly; of the
+//! 44 upper bits times the same only 44 bits count, and the instruction adds 52. What `2^31` adds is
+//! taken off at the end.
 
 use super::super::lanes::{Octet, octets, octets_mut};
 use super::Weights;
@@ -17,8 +18,11 @@ use std::arch::x86_64::{
 #[derive(Clone, Copy)]
 pub(super) struct Ifma(());
 
-/// What is added to a weight, which is then less than `2 OFFSET = 2^20`.
-const OFFSET: u64 = 1 << 19;
+/// What is added to a weight, which is then less than `2 OFFSET = 2^32`.
+const OFFSET: u64 = 1 << 31;
+
+/// The lower bits of a word that are multiplied apart from the upper ones.
+const LOWER: u32 = 20;
 
 /// Coefficients that are computed together: two registers each.
 const TILE: usize = 12;
@@ -74,7 +78,7 @@ fn load(octet: &Octet) -> __m512i {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
 fn combine<const D: usize>(out: &mut [Octet], parts: &[(&[u64], &Weights<D>)]) {
-    let lower = _mm512_set1_epi64(i64::from(u32::MAX));
+    let lower = _mm512_set1_epi64((1 << LOWER) - 1);
     for (number, out) in out.chunks_exact_mut(D).enumerate() {
         let parts = parts.iter().map(|(rows, weights)| {
             (&octets(rows)[number * weights.rows()..][..weights.rows()], &weights.split)
@@ -93,7 +97,7 @@ fn combine<const D: usize>(out: &mut [Octet], parts: &[(&[u64], &Weights<D>)]) {
             for (rows, weights) in parts.clone() {
                 for (row, weights) in &weights.small {
                     let (x, weights) = (load(&rows[*row]), &weights[tile]);
-                    let (low, high) = (_mm512_and_si512(x, lower), _mm512_srli_epi64::<32>(x));
+                    let (low, high) = (_mm512_and_si512(x, lower), _mm512_srli_epi64::<LOWER>(x));
                     for at in 0..TILE {
                         let weight = _mm512_set1_epi64(weights[at] as i64);
                         lows[at] = _mm512_madd52lo_epu64(lows[at], low, weight);
@@ -103,7 +107,7 @@ fn combine<const D: usize>(out: &mut [Octet], parts: &[(&[u64], &Weights<D>)]) {
             }
             let mut sums = lows;
             for (sum, high) in sums.iter_mut().zip(highs) {
-                let both = _mm512_add_epi64(*sum, _mm512_slli_epi64::<32>(high));
+                let both = _mm512_add_epi64(*sum, _mm512_slli_epi64::<LOWER>(high));
                 *sum = _mm512_sub_epi64(both, raised_by);
             }
             for (rows, weights) in parts.clone() {

@@ -112,7 +112,7 @@ fn sums_agree<const D: usize>(words: &[u64], columns: usize, challenges: &[u64])
     // Some rows have small weights, of either sign.
     let weight = |i: usize| match (words[i % words.len()].rotate_left(7), i / D % 3) {
         (weight, 0) => weight,
-        (weight, _) => (weight as i64 >> 44) as u64,
+        (weight, _) => (weight as i64 >> 32) as u64,
     };
     let weights: Vec<u64> = (0..rows * D).map(weight).collect();
     let challenges: Vec<u64> = (0..rows).map(|at| challenges[at % challenges.len()]).collect();

@@ -7,7 +7,8 @@ use super::super::simd::Level;
 use super::small;
 use super::{GaloisRing, MAX_PRODUCT};
 
-/// Zeros either side of an element whose shifts are added up: from one on, as many as a tile has.
+/// Zeros either side of an element whose shifts are added up: one fewer than the largest tile has
+/// coefficients.
 const ZEROS: usize = 7;
 
 /// Public weights of rows, an element a row.
@@ -291,6 +292,54 @@ fn combine_octets<S: Simd, const D: usize, const WIDE: usize, const OCTETS: usiz
             for (out, sums) in out[tile..tile + WIDE].iter_mut().zip(&sums) {
                 simd.store(out, simd.add_sum(simd.splat(0), sums[octet]));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every version of the kernels, of which `galois::tests` compares the best with the definition.
+    fn all_levels_agree<const D: usize>(words: &[u64], r: u64) {
+        let octets = words.len() / (2 * LANES * D);
+        let (x, y) = words[..2 * octets * LANES * D].split_at(octets * LANES * D);
+        let challenges: Vec<u64> = (0..octets * LANES).map(|at| r.rotate_left(at as u32)).collect();
+        // Small weights, large ones, and those on the border.
+        let border = [1 << 31, (1 << 31) - 1, 1 << 19, u64::MAX];
+        let weight = |i: usize| match i / D % 4 {
+            0 => words[i % words.len()],
+            1 => (words[i % words.len()] as i64 >> 33) as u64,
+            2 => border[i % 3].wrapping_sub(u64::from(words[0] & 1 == 0)),
+            _ => border[i % 4].wrapping_neg(),
+        };
+        let rows = x.len() / (octets * LANES);
+        let weights = Weights::<D>::new(&(0..rows * D).map(weight).collect::<Vec<u64>>());
+        let run = |level: Level| {
+            let [mut on_line, mut scaled, mut sums] = [x.to_vec(), x.to_vec(), x.to_vec()];
+            let mut scratch = Scratch::take();
+            let r = r & GaloisRing::<D>::CHALLENGE_MASK;
+            fold::<D>(level, &mut on_line, x, y, r, scratch.octets());
+            mul_challenges::<D>(level, &mut scaled, &challenges, scratch.octets());
+            combine::<D>(level, &mut sums, &[(x, &weights), (y, &weights)]);
+            [on_line, scaled, sums]
+        };
+        let expected = run(Level::PORTABLE);
+        for level in Level::available() {
+            assert_eq!(run(level), expected, "{level:?}");
+        }
+        let mut sums = x.to_vec();
+        GaloisRing::<D>::combine(&mut sums, &[(x, &weights), (y, &weights)]);
+        assert_eq!(sums, expected[2]);
+    }
+
+    proptest! {
+        #[test]
+        fn all_versions_agree(words in prop::collection::vec(any::<u64>(), 2400), r: u64) {
+            all_levels_agree::<48>(&words, r);
+            all_levels_agree::<48>(&[u64::MAX; 2 * LANES * 48], r);
+            all_levels_agree::<4>(&words[..500], r);
         }
     }
 }

@@ -15,7 +15,8 @@ pub(super) struct Pclmul(());
 
 impl Pclmul {
     pub(super) fn detect() -> Option<Pclmul> {
-        is_x86_feature_detected!("pclmulqdq").then_some(Pclmul(()))
+        let has = is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("sse4.1");
+        has.then_some(Pclmul(()))
     }
 }
 
