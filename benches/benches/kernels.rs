@@ -6,10 +6,8 @@
 //! is in multiply-additions per second. The clock is the processor time of the
 //! thread, so that other work on the machine does not count.
 
-use benches::thread_time::ThreadTime;
-use criterion::{
-    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
-};
+use benches::thread_time::{Clock, ThreadTime, group};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mpc_core::fixed::{decode, encode};
 use mpc_core::ring::bits::{from_planes_into, plane_words, to_planes_into};
 use mpc_core::ring::elementwise::{replicated_and, replicated_mul};
@@ -18,9 +16,6 @@ use mpc_core::ring::pack::{pack, packed_len, unpack};
 use mpc_core::ring::prg::Prg;
 use ndarray::Array2;
 use std::hint::black_box;
-use std::time::Duration;
-
-type Clock = Criterion<ThreadTime>;
 
 /// Values of a hidden layer of 128 units over a batch of 128 rows.
 const LAYER: usize = 128 * 128;
@@ -31,14 +26,6 @@ criterion_group!(
     targets = products, replicated_products, slicing, packing, generator, elementwise, fixed_point
 );
 criterion_main!(kernels);
-
-fn group<'c>(c: &'c mut Clock, name: &str) -> BenchmarkGroup<'c, ThreadTime> {
-    let mut group = c.benchmark_group(name);
-    group.sample_size(20);
-    group.warm_up_time(Duration::from_millis(300));
-    group.measurement_time(Duration::from_secs(1));
-    group
-}
 
 fn random(seed: u8, len: usize) -> Vec<u64> {
     let mut words = vec![0; len];

@@ -4,16 +4,14 @@
 //! the thread. Throughput counts elements of the Galois ring, or the columns of a table of 64 rows:
 //! columns of words, or of words of bits.
 
-use benches::thread_time::ThreadTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use benches::thread_time::{Clock, ThreadTime, group};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mpc_core::ring::galois::{Dot, GaloisRing, Weights};
 use mpc_core::ring::grid::{self, Term};
 use mpc_core::ring::prg::Prg;
 use mpc_core::ring::{Weighed, gf64};
 use mpc_core::share::Words;
-use std::time::Duration;
 
-type Clock = Criterion<ThreadTime>;
 type Ring = GaloisRing<48>;
 
 const DEGREE: usize = 48;
@@ -32,14 +30,6 @@ criterion_group!(
     targets = elements, tables
 );
 criterion_main!(verification);
-
-fn group<'c>(c: &'c mut Clock, name: &str) -> BenchmarkGroup<'c, ThreadTime> {
-    let mut group = c.benchmark_group(name);
-    group.sample_size(20);
-    group.warm_up_time(Duration::from_millis(300));
-    group.measurement_time(Duration::from_secs(1));
-    group
-}
 
 fn random(seed: u8, len: usize) -> Words {
     Words::overwritten(len, |words| Prg::new(&[seed; 16]).fill_words(words))

@@ -2,11 +2,24 @@
 //! computation: what else the machine does is not counted.
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BenchmarkGroup, Criterion};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// Measures the processor time that the calling thread takes, reported as time.
 pub struct ThreadTime;
+
+/// Benches by this clock.
+pub type Clock = Criterion<ThreadTime>;
+
+/// A group of benches of kernels, each of which takes about a second.
+pub fn group<'c>(c: &'c mut Clock, name: &str) -> BenchmarkGroup<'c, ThreadTime> {
+    let mut group = c.benchmark_group(name);
+    group.sample_size(20);
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    group
+}
 
 /// Processor time of this thread since it began.
 fn now() -> Duration {

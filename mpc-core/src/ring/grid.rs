@@ -348,18 +348,15 @@ impl<S: Simd, const KIND: usize> Part<S, KIND> {
 /// Four octets, or as many as there are and zeros.
 #[inline(always)]
 fn load<S: Simd>(simd: S, octets: &[Octet]) -> [S::Vector; LAST_CORNERS] {
+    // A length that is constant: the loop is unrolled.
+    let mut filled_up = [ZERO; LAST_CORNERS];
+    let octets: &[Octet; LAST_CORNERS] = octets.first_chunk().unwrap_or_else(|| {
+        filled_up[..octets.len()].copy_from_slice(octets);
+        &filled_up
+    });
     let mut vectors = [simd.splat(0); LAST_CORNERS];
-    match octets.first_chunk::<LAST_CORNERS>() {
-        Some(octets) => {
-            for (vector, octet) in vectors.iter_mut().zip(octets) {
-                *vector = simd.load(octet);
-            }
-        }
-        None => {
-            for (vector, octet) in vectors.iter_mut().zip(octets) {
-                *vector = simd.load(octet);
-            }
-        }
+    for (vector, octet) in vectors.iter_mut().zip(octets) {
+        *vector = simd.load(octet);
     }
     vectors
 }

@@ -1,5 +1,6 @@
-//! Where words lie: in the heap, or from a megabyte on in pages of their own; either way, but for words
-//! that were there before, from the beginning of a cache line on, so that no octet lies in two.
+//! Where words lie: in the heap, or from a megabyte on in pages of their own; either way from the
+//! beginning of a cache line on, so that no octet lies in two. (Words that come from elsewhere lie
+//! where they lay.)
 
 use bytemuck::{Pod, Zeroable};
 use memmap2::MmapMut;

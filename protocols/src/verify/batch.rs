@@ -116,6 +116,7 @@ pub async fn words<const D: usize, S: Security>(
     let at = random.next::<Words64<D>>(single.variables());
     let at_dots = random.next::<Words64<D>>(dots.table.variables());
     let mut factors_of_matrices = random.next::<Words64<D>>(matrices.len());
+    // Without tables the first claim, which counts once, is that of a matrix.
     if let (0, Some(first)) = (in_tables, factors_of_matrices.first_mut()) {
         *first = 1;
     }

@@ -1,10 +1,10 @@
 //! Combinations of rows of words whose weights are small, with IFMA52.
 //!
-//! Weights that are products of a few challenges are mostly below `2^31` in magnitude. A product modulo
-//! `2^64` and its addition take four operations of the processor, with such a weight two: the 20 lower bits of a
-//! word times `w + 2^31` are below `2^52`, so one instruction multiplies and adds that exactly; of the
-//! 44 upper bits times the same only 44 bits count, and the instruction adds 52. What `2^31` adds is
-//! taken off at the end.
+//! Weights that are products of a few challenges are mostly below `2^31` in magnitude. A product
+//! modulo `2^64` and its addition take four operations of the processor, with such a weight two: the
+//! 20 lower bits of a word times `w + 2^31` are below `2^52`, so one instruction multiplies and adds
+//! that exactly; of the 44 upper bits times the same only 44 bits count, and the instruction adds
+//! 52. What `2^31` adds is taken off at the end.
 
 use super::super::lanes::{Octet, octets, octets_mut};
 use super::Weights;
