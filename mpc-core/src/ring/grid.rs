@@ -5,34 +5,16 @@
 //! 1 and 0. Points are numbered in base 3, the digit 2 standing for infinity; the first
 //! variable is the highest digit.
 
+mod products;
+
 pub use super::lanes::LANES;
-use super::lanes::{
-    BITS, Octet, Plain, Ring, Simd, Subtract, WORDS, ZERO, octets, octets_mut, vectorised,
-};
-use super::scratch::Scratch;
+pub use products::{Term, multiply_bits, multiply_words};
+
+use super::lanes::{BITS, Plain, Ring, Simd, Subtract, WORDS, octets, octets_mut, vectorised};
 use super::simd::{Level, multiversion};
 
 /// The most variables of [`multiply_words`] and [`multiply_bits`].
 pub const MAX_VARIABLES: usize = 6;
-
-/// The last variables, whose points are computed in registers: four corners, nine points.
-const LAST_VARIABLES: usize = 2;
-const LAST_CORNERS: usize = 1 << LAST_VARIABLES;
-const LAST_POINTS: usize = points(LAST_VARIABLES);
-
-/// Variables before the last ones whose points are computed together, while the variable before
-/// them has one value: so little is kept that it stays in the first-level cache.
-const MIDDLE_VARIABLES: usize = 3;
-
-/// What is kept of a factor: four corners for each point of the middle variables.
-const MIDDLE: usize = points(MIDDLE_VARIABLES);
-type LastCorners = [Octet; LAST_CORNERS];
-
-/// Products that are added up, at most.
-const MAX_TERMS: usize = 2;
-
-/// What is kept of all factors.
-const KEPT: usize = MAX_TERMS * 2 * MIDDLE * LAST_CORNERS;
 
 /// Number of points.
 pub const fn points(variables: usize) -> usize {
@@ -186,181 +168,6 @@ vectorised! {
     }
 }
 
-/// A product of polynomials: a factor, and one or two that are added up to the other one.
-pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
-
-/// Sums of products of polynomials at some points, for eight columns at a time.
-///
-/// A factor is given by its values at the corners: for each octet of columns, an octet a
-/// corner. `out` has room for some octets for each octet of columns: the last
-/// ones get the products, one a point. The points are in ascending order, none twice, which is not checked
-/// in a release.
-///
-/// # Panics
-/// If there are more than `2^MAX_VARIABLES` corners or two terms, or a length does not fit.
-pub fn multiply_words(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
-    check(out, at, corners, terms);
-    multiply::<WORDS>(Level::best(), out, at, corners, terms, Scratch::take().octets());
-}
-
-/// As [`multiply_words`], over the bits of words.
-///
-/// # Panics
-/// As [`multiply_words`].
-pub fn multiply_bits(out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
-    check(out, at, corners, terms);
-    multiply::<BITS>(Level::best(), out, at, corners, terms, Scratch::take().octets());
-}
-
-fn check(out: &[u64], at: &[usize], corners: usize, terms: &[Term<'_>]) {
-    assert!(corners.is_power_of_two() && corners <= 1 << MAX_VARIABLES, "{corners} corners");
-    assert!(terms.len() <= MAX_TERMS, "{} products", terms.len());
-    let len = terms.first().map_or(0, |(x, _)| x.len());
-    for (x, y) in terms {
-        assert!((1..=2).contains(&y.len()), "one or two parts of a factor");
-        assert!(x.len() == len && y.iter().all(|y| y.len() == len), "operands differ in length");
-    }
-    assert!(len.is_multiple_of(corners * LANES), "octets of columns");
-    let columns = len / corners;
-    assert!(out.len().is_multiple_of(columns.max(1)), "octets for each octet of columns");
-    assert!(out.len() >= at.len() * columns, "one octet a point");
-    debug_assert!(at.is_sorted_by(|a, b| a < b), "points in ascending order");
-    debug_assert!(at.iter().all(|at| *at < points(corners.ilog2() as usize)), "points of the grid");
-}
-
-vectorised! {
-    fn multiply<const KIND: usize>(
-        simd, out: &mut [u64], at: &[usize], corners: usize, terms: &[Term<'_>],
-        kept: &mut [Octet; KEPT],
-    ) {
-        let ring = Ring::<S, KIND>(simd);
-        let variables = corners.ilog2() as usize;
-        let middle = variables.saturating_sub(LAST_VARIABLES).min(MIDDLE_VARIABLES);
-        let first = variables.saturating_sub(LAST_VARIABLES + MIDDLE_VARIABLES);
-        // Which of the points belong to each point of the variables before the last ones.
-        let last_points = points(variables.min(LAST_VARIABLES));
-        let mut ends = [0; points(MAX_VARIABLES - LAST_VARIABLES)];
-        for (block, end) in ends.iter_mut().enumerate() {
-            *end = at.partition_point(|at| *at < (block + 1) * last_points);
-        }
-        let columns = terms.first().map_or(0, |(x, _)| x.len() / corners / LANES);
-        let room = (out.len() / LANES / columns.max(1)).max(1);
-        let out = octets_mut(out).chunks_exact_mut(room).take(columns);
-        let (kept, _) = kept.as_chunks_mut::<LAST_CORNERS>();
-        let (kept, _) = kept.as_chunks_mut::<MIDDLE>();
-        let (kept, _) = kept.as_chunks_mut::<2>();
-        for (column, out) in out.enumerate() {
-            let column = column * corners..(column + 1) * corners;
-            let out = &mut out[room - at.len()..];
-            let mut begin = 0;
-            for (block, &end) in ends[..points(first + middle)].iter().enumerate() {
-                let (outer, inner) = (block / points(middle), block % points(middle));
-                if inner == 0 {
-                    let part = Part { ring, outer, corners: corners >> first };
-                    for ([left, right], (x, y)) in kept.iter_mut().zip(terms) {
-                        part.read(left, &octets(x)[column.clone()], None, middle);
-                        let more = y.get(1).map(|y| &octets(y)[column.clone()]);
-                        part.read(right, &octets(y[0])[column.clone()], more, middle);
-                    }
-                }
-                let mut sums = [simd.splat(0); LAST_POINTS];
-                for [left, right] in &kept[..terms.len()] {
-                    let x = ring.at_nine_points(load(simd, &left[inner]));
-                    let y = ring.at_nine_points(load(simd, &right[inner]));
-                    for (sum, (x, y)) in sums.iter_mut().zip(x.into_iter().zip(y)) {
-                        *sum = ring.add(*sum, ring.mul(x, y));
-                    }
-                }
-                let out = &mut out[begin..end];
-                if let Ok(out) = <&mut [Octet; LAST_POINTS]>::try_from(&mut *out) {
-                    for (out, sum) in out.iter_mut().zip(sums) {
-                        simd.store(out, sum);
-                    }
-                } else {
-                    let mut products = [ZERO; LAST_POINTS];
-                    for (product, sum) in products.iter_mut().zip(sums) {
-                        simd.store(product, sum);
-                    }
-                    for (point, out) in at[begin..end].iter().zip(out) {
-                        *out = products[point - block * last_points];
-                    }
-                }
-                begin = end;
-            }
-        }
-    }
-}
-
-/// What is left of a polynomial at a point of its first variable where it has six, else all of it.
-struct Part<S: Simd, const KIND: usize> {
-    ring: Ring<S, KIND>,
-    outer: usize,
-    /// How many corners it has.
-    corners: usize,
-}
-
-impl<S: Simd, const KIND: usize> Part<S, KIND> {
-    /// Overwrites `kept` with the last corners at each point of the middle variables, of a
-    /// polynomial or of the sum of two.
-    #[inline(always)]
-    fn read(
-        &self,
-        kept: &mut [LastCorners; MIDDLE],
-        x: &[Octet],
-        y: Option<&[Octet]>,
-        middle: usize,
-    ) {
-        let Part { ring, .. } = *self;
-        for number in 0..1 << middle {
-            let mut corners = self.last_corners(x, LAST_CORNERS * number);
-            if let Some(y) = y {
-                for (x, y) in corners.iter_mut().zip(self.last_corners(y, LAST_CORNERS * number)) {
-                    *x = ring.add(*x, y);
-                }
-            }
-            for (to, x) in kept[corner_point(number)].iter_mut().zip(corners) {
-                ring.0.store(to, x);
-            }
-        }
-        expand(ring, kept, 1, middle);
-    }
-
-    /// Values at corners, from those of the whole polynomial; if there are fewer than four, zeros
-    /// take the place of the others.
-    #[inline(always)]
-    fn last_corners(&self, x: &[Octet], first: usize) -> [S::Vector; LAST_CORNERS] {
-        let Part { ring, outer, corners } = *self;
-        let low = &x[first..corners];
-        match outer {
-            0 => load(ring.0, low),
-            1 => load(ring.0, &x[corners + first..]),
-            _ => {
-                let mut high = load(ring.0, &x[corners + first..]);
-                for (high, low) in high.iter_mut().zip(load(ring.0, low)) {
-                    *high = ring.sub(*high, low);
-                }
-                high
-            }
-        }
-    }
-}
-
-/// Four octets, or as many as there are and zeros.
-#[inline(always)]
-fn load<S: Simd>(simd: S, octets: &[Octet]) -> [S::Vector; LAST_CORNERS] {
-    // A length that is constant: the loop is unrolled.
-    let mut filled_up = [ZERO; LAST_CORNERS];
-    let octets: &[Octet; LAST_CORNERS] = octets.first_chunk().unwrap_or_else(|| {
-        filled_up[..octets.len()].copy_from_slice(octets);
-        &filled_up
-    });
-    let mut vectors = [simd.splat(0); LAST_CORNERS];
-    for (vector, octet) in vectors.iter_mut().zip(octets) {
-        *vector = simd.load(octet);
-    }
-    vectors
-}
-
 impl<S: Simd, const KIND: usize> Ring<S, KIND> {
     /// From the values at the four corners of a polynomial in two variables those at all points,
     /// in registers.
@@ -373,11 +180,16 @@ impl<S: Simd, const KIND: usize> Ring<S, KIND> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::Octet;
     use super::*;
     use proptest::prelude::*;
 
     /// The value at a point, straight from the definition.
-    fn at_point(corners: &[u64], digits: &[usize], subtract: fn(u64, u64) -> u64) -> u64 {
+    pub(super) fn at_point(
+        corners: &[u64],
+        digits: &[usize],
+        subtract: fn(u64, u64) -> u64,
+    ) -> u64 {
         let Some((first, others)) = digits.split_first() else { return corners[0] };
         let (low, high) = corners.split_at(corners.len() / 2);
         match first {
@@ -390,7 +202,7 @@ mod tests {
         }
     }
 
-    fn digits(point: usize, variables: usize) -> Vec<usize> {
+    pub(super) fn digits(point: usize, variables: usize) -> Vec<usize> {
         (0..variables).rev().map(|digit| point / points(digit) % 3).collect()
     }
 
@@ -438,41 +250,6 @@ mod tests {
                     let digits = digits(2 * corner_point(corner), variables);
                     prop_assert_eq!(of_words[at], at_point(&column, &digits, u64::wrapping_sub));
                     prop_assert_eq!(of_bits[at], at_point(&column, &digits, |x, y| x ^ y));
-                }
-            }
-        }
-
-        #[test]
-        fn products_follow_the_definition(
-            variables in 0usize..=MAX_VARIABLES, octets in 0usize..3, seed: [Octet; 4], every in 1usize..4,
-        ) {
-            let corners = 1 << variables;
-            let operand = |which: usize| -> Vec<u64> {
-                let word = |i: usize| seed[which][i % LANES].rotate_left(i as u32).wrapping_mul(i as u64 | 1);
-                (0..octets * corners * LANES).map(word).collect()
-            };
-            let [x0, x1, y0, y1] = [0, 1, 2, 3].map(operand);
-            let at: Vec<usize> = (0..points(variables)).step_by(every).collect();
-            let value = |operand: &[u64], octet: usize, lane: usize, point: usize, subtract| {
-                let corner = |corner: usize| operand[(octet * corners + corner) * LANES + lane];
-                let corners: Vec<u64> = (0..corners).map(corner).collect();
-                at_point(&corners, &digits(point, variables), subtract)
-            };
-            for level in Level::available() {
-                let mut products = vec![1; octets * at.len() * LANES];
-                let mut ands = products.clone();
-                let terms: [Term<'_>; 2] = [(&x0, &[&y0, &y1]), (&x1, &[&y0])];
-                multiply::<WORDS>(level, &mut products, &at, corners, &terms, Scratch::take().octets());
-                multiply::<BITS>(level, &mut ands, &at, corners, &terms, Scratch::take().octets());
-                for (i, (product, and)) in products.into_iter().zip(ands).enumerate() {
-                    let (octet, point, lane) = (i / LANES / at.len(), at[i / LANES % at.len()], i % LANES);
-                    let of = |operand: &[u64]| value(operand, octet, lane, point, u64::wrapping_sub);
-                    let sum = of(&y0).wrapping_add(of(&y1));
-                    let expected = of(&x0).wrapping_mul(sum).wrapping_add(of(&x1).wrapping_mul(of(&y0)));
-                    prop_assert_eq!(product, expected);
-                    let of = |operand: &[u64]| value(operand, octet, lane, point, |x, y| x ^ y);
-                    let expected = of(&x0) & (of(&y0) ^ of(&y1)) ^ of(&x1) & of(&y0);
-                    prop_assert_eq!(and, expected);
                 }
             }
         }
