@@ -65,7 +65,7 @@ pub async fn inject_claiming<S: Security>(
     // Step 2: b = d xor b_{h+2}.
     let (second, recorded) = (ctx.step("second"), || words.clone());
     let both = mul_by_lacking(&second, &sum, words, |word| word, recorded, shift).await?;
-    sum.sub_multiple(&both, 2)
+    sum.combine("inject", &both, |sum, both| sum.wrapping_sub(both << 1))
 }
 
 /// A component's bits as 0/1 words, plane by plane.

@@ -57,11 +57,21 @@ impl Thirds {
         others.map(|helper| (helper, self.of(helper)))
     }
 
-    /// `f` of the words that the helper knows, in one row, and zero for those it lacks.
-    pub fn map_known(&self, x: &Arith<Z64>, f: impl Fn(u64) -> u64) -> Arith<Z64> {
-        let (mut first, mut second) = (Words::map(x.first(), &f), Words::map(x.second(), &f));
-        first[self.of(self.party.next())].fill(0);
-        second[self.of(self.party.prev())].fill(0);
+    /// `f` of the words of `x`, of `y` and of what the helper knows of `z`, in one row; zeros take
+    /// the place of what it lacks.
+    pub fn zip_known(
+        &self,
+        [x, y, z]: [&Arith<Z64>; 3],
+        f: impl Fn(u64, u64, u64) -> u64,
+    ) -> Arith<Z64> {
+        let of = |component: fn(&Arith<Z64>) -> &[u64], lacks: PartyId| {
+            let words @ [x, y, _] = [component(x), component(y), component(z)];
+            let mut zipped = Words::zip3(words, &f);
+            self.of(lacks).for_each(|at| zipped[at] = f(x[at], y[at], 0));
+            zipped
+        };
+        let (first, second) =
+            (of(Arith::first, self.party.next()), of(Arith::second, self.party.prev()));
         Arith::from_components(x.shape(), first, second)
     }
 

@@ -21,6 +21,7 @@ use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Fixed, Words};
+use std::ops::Range;
 
 /// Bits that differences keep beyond those at which they are compared: what is dropped, once a
 /// level, is a tenth of a unit in the last place at most.
@@ -69,7 +70,7 @@ pub async fn tournament<S: Security>(
         return Err(Error::Misuse(format!("{cols} columns are not {parts} equal parts")));
     }
     if !ctx.keeps_products() || z.share.len() <= AT_A_TIME {
-        return compete(ctx, &z.share, z.scale, parts, scale).await;
+        return compete(ctx, Rows::of(&z.share), z.scale, parts, scale).await;
     }
     in_heats(ctx, z, parts, scale, (AT_A_TIME / cols).max(1)).await
 }
@@ -84,9 +85,8 @@ async fn in_heats<S: Security>(
 ) -> Result<Winner> {
     let (rows, mut heats) = (z.share.rows(), Vec::new());
     for first in (0..rows).step_by(at_a_time) {
-        let rows: Vec<usize> = (first..rows.min(first + at_a_time)).collect();
-        let some = z.share.select_rows(&rows)?;
-        heats.push(compete(&ctx.step("heat"), &some, z.scale, parts, scale).await?);
+        let some = Rows::of(&z.share).only(first..rows.min(first + at_a_time));
+        heats.push(compete(&ctx.step("heat"), some, z.scale, parts, scale).await?);
     }
     let values: Vec<_> = heats.iter().map(|heat| &heat.value.share).collect();
     let value = Fixed::new(Arith::concat_rows(&values)?, z.scale);
@@ -95,25 +95,48 @@ async fn in_heats<S: Security>(
     Ok(Winner { value, bits: bits.collect::<Result<_>>()? })
 }
 
+/// Some rows of candidates, where they lie.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    shape: [usize; 2],
+    first: &'a [u64],
+    second: &'a [u64],
+}
+
+impl<'a> Rows<'a> {
+    /// All of them.
+    fn of(x: &'a Arith<Z64>) -> Rows<'a> {
+        Rows { shape: x.shape(), first: x.first(), second: x.second() }
+    }
+
+    fn only(self, rows: Range<usize>) -> Rows<'a> {
+        let [_, cols] = self.shape;
+        let words = rows.start * cols..rows.end * cols;
+        let shape = [rows.len(), cols];
+        Rows { shape, first: &self.first[words.clone()], second: &self.second[words] }
+    }
+}
+
 /// The tournament of some rows.
 async fn compete<S: Security>(
     ctx: &Ctx<S>,
-    z: &Arith<Z64>,
+    z: Rows<'_>,
     z_scale: u32,
     parts: usize,
     scale: u32,
 ) -> Result<Winner> {
-    let rows = z.rows();
-    let lanes = z.cols() / parts;
+    let [rows, cols] = z.shape;
+    let lanes = cols / parts;
     let surplus = z_scale.saturating_sub(scale);
     let granularity = surplus.saturating_sub(GUARD);
-    let (mut candidates, mut left, mut bits) = (z.clone(), parts, Vec::new());
+    let (mut won, mut left, mut bits) = (None, parts, Vec::new());
     while left > 1 {
+        let candidates = won.as_ref().map_or(z, Rows::of);
         let ctx = ctx.step("level");
         let matches = left / 2 * lanes;
         // Step 1: the differences, without the bits that no comparison sees, so that products of
         // what is left are short.
-        let difference = differences(&ctx, &candidates, matches, granularity);
+        let difference = differences(&ctx, candidates, matches, granularity);
         // Step 2: whose difference is not negative.
         let seen = without_low_bits(&ctx, &difference, surplus);
         let width = (63 - surplus).clamp(2, 32) as usize;
@@ -125,12 +148,13 @@ async fn compete<S: Security>(
         relieve(&ctx).await?;
         // Step 3: the second of a match, and the difference if the first won.
         let lead = mul_multiples(&ctx.step("select"), &difference, &wins, granularity).await?;
-        candidates = winners(&candidates, &lead, matches);
+        won = Some(winners(candidates, &lead, matches));
         bits.push(wins);
         left -= left / 2;
         relieve(&ctx).await?;
     }
-    Ok(Winner { value: Fixed::new(candidates, z_scale), bits })
+    let all = || Arith::from_components(z.shape, Words::from(z.first), Words::from(z.second));
+    Ok(Winner { value: Fixed::new(won.unwrap_or_else(all), z_scale), bits })
 }
 
 /// What three components lose in the mean by `bits` low bits: put in before, it leaves what comes
@@ -148,8 +172,8 @@ fn without_low_bits<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, bits: u32) -> Ari
 }
 
 /// The first `matches` elements of each row less as many after them, without `bits` low bits.
-fn differences<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, matches: usize, bits: u32) -> Arith<Z64> {
-    let [rows, cols] = x.shape();
+fn differences<S: Security>(ctx: &Ctx<S>, x: Rows<'_>, matches: usize, bits: u32) -> Arith<Z64> {
+    let [rows, cols] = x.shape;
     let of = |x: &[u64], loss: u64| {
         Words::overwritten(rows * matches, |out| {
             let rows = x.chunks_exact(cols.max(1)).zip(out.chunks_exact_mut(matches.max(1)));
@@ -166,24 +190,27 @@ fn differences<S: Security>(ctx: &Ctx<S>, x: &Arith<Z64>, matches: usize, bits: 
         PartyId::P1 => [0, 0],
         PartyId::P2 => [0, loss(bits)],
     };
-    Arith::from_components([rows, matches], of(x.first(), losses[0]), of(x.second(), losses[1]))
+    Arith::from_components([rows, matches], of(x.first, losses[0]), of(x.second, losses[1]))
 }
 
 /// The second of each match plus the lead of the first, and who had no match.
-fn winners(x: &Arith<Z64>, lead: &Arith<Z64>, matches: usize) -> Arith<Z64> {
-    let [rows, cols] = x.shape();
+fn winners(x: Rows<'_>, lead: &Arith<Z64>, matches: usize) -> Arith<Z64> {
+    let [rows, cols] = x.shape;
     let left = cols - matches;
     let of = |x: &[u64], lead: &[u64]| {
         Words::overwritten(rows * left, |out| {
             let leads = lead.chunks_exact(matches.max(1));
             let rows = x.chunks_exact(cols.max(1)).zip(leads);
             for ((row, lead), out) in rows.zip(out.chunks_exact_mut(left.max(1))) {
-                out.copy_from_slice(&row[matches..]);
-                out.iter_mut().zip(lead).for_each(|(x, lead)| *x = x.wrapping_add(*lead));
+                let (seconds, unmatched) = row[matches..].split_at(matches);
+                let (sums, others) = out.split_at_mut(matches);
+                let terms = seconds.iter().zip(lead);
+                sums.iter_mut().zip(terms).for_each(|(to, (x, lead))| *to = x.wrapping_add(*lead));
+                others.copy_from_slice(unmatched);
             }
         })
     };
-    let (first, second) = (of(x.first(), lead.first()), of(x.second(), lead.second()));
+    let (first, second) = (of(x.first, lead.first()), of(x.second, lead.second()));
     Arith::from_components([rows, left], first, second)
 }
 

@@ -130,15 +130,15 @@ impl Truncation {
             input_words(&middle, shape, f + 1, known_m),
         )?;
         if S::VERIFIED {
-            let unit = 1 << (63 - f);
-            let (q, thirds) =
-                (self.shifted.map(|x| x >> 62 & 1), Thirds::new(ctx.party(), c.len()));
-            let p = thirds.map_known(&self.shifted, |x| (x >> 63) * unit);
-            let k = c.scale(2 * unit).sub_multiple(&p, 1)?.sub_multiple(&m, unit.wrapping_neg())?;
+            // Times 2^(63 - f), since it holds modulo 2^(f + 1).
+            let up = 63 - f;
+            let q = self.shifted.map(|x| x >> 62 & 1);
+            let k = |c: u64, m: u64, x: u64| ((c << 1).wrapping_add(m)).wrapping_sub(x >> 63) << up;
+            let k = Thirds::new(ctx.party(), c.len()).zip_known([&c, &m, &self.shifted], k);
             ctx.record(|| Product::Elementwise {
                 bits: 64,
                 supports: [Support::FIRST, Support::SECOND],
-                operands: [(&q.scale(unit)).into(), (&q).into(), (&k).into()],
+                operands: [(&q.scale(1 << up)).into(), (&q).into(), (&k).into()],
             });
             claim_bits(ctx, &m, f + 1);
         }
@@ -146,8 +146,10 @@ impl Truncation {
         let a = |x: u64| x >> 63 << granularity;
         let (wraps, recorded) = (ctx.step("wraps"), || self.shifted.map(a));
         let both = mul_by_lacking(&wraps, &m, &self.shifted, a, recorded, granularity).await?;
-        let unit = 1 << granularity;
-        self.quotient.clone().sub_multiple(&c, unit)?.sub_multiple(&both, 1)
+        let less = |quotient: u64, c: u64, both: u64| {
+            quotient.wrapping_sub(c << granularity).wrapping_sub(both)
+        };
+        Arith::combine_three("truncation", [&self.quotient, &c, &both], less)
     }
 
     /// The bits `c` and `m` of `u`, for the elements with which `party` helps.

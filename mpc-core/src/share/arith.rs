@@ -3,11 +3,12 @@
 use super::Words;
 use crate::error::{Error, Result};
 use crate::party::PartyId;
-use crate::ring::{Ring, RowMap};
+use crate::ring::Ring;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::Arc;
+
+mod rearranged;
 
 /// One party's replicated share of a matrix over `R`: `x = x_0 + x_1 + x_2`, and
 /// `P_i` holds `x_i` ("first") and `x_{i+1}` ("second"), row-major.
@@ -202,20 +203,22 @@ impl<R: Ring> Arith<R> {
         self.combine("sub", other, u64::wrapping_sub)
     }
 
-    /// `self - factor * other` for a public factor, element by element; in place where nobody
-    /// else holds the buffers.
+    /// `f` of the words of all three: meaningful where `f` is linear, or where a protocol works on
+    /// the components.
     ///
     /// # Errors
-    /// `Shape` when the shapes differ.
-    pub fn sub_multiple(self, other: &Self, factor: u64) -> Result<Self> {
-        match factor {
-            1 => self.minus(other),
-            _ if factor.is_power_of_two() => {
-                let shift = factor.trailing_zeros();
-                self.combine("sub multiple", other, |x, y| x.wrapping_sub(y << shift))
-            }
-            _ => self.combine("sub multiple", other, |x, y| x.wrapping_sub(y.wrapping_mul(factor))),
+    /// `Shape`, for the operation `op`, when the shapes differ.
+    pub fn combine_three(
+        op: &'static str,
+        [x, y, z]: [&Self; 3],
+        f: impl Fn(u64, u64, u64) -> u64,
+    ) -> Result<Self> {
+        if let Some(odd) = [y, z].into_iter().find(|other| other.shape != x.shape) {
+            return Err(Error::Shape { op, left: x.shape, right: odd.shape });
         }
+        let [first, second] =
+            [Self::first, Self::second].map(|of| Words::zip3([of(x), of(y), of(z)], &f));
+        Ok(Self::from_components(x.shape, first, second))
     }
 
     /// `f` of the words of both, in place where nobody else holds the buffers: meaningful where
@@ -301,26 +304,22 @@ impl<R: Ring> Arith<R> {
         if row.shape != [1, self.cols()] {
             return Err(Error::Shape { op: "add row", left: self.shape, right: row.shape });
         }
+        let cols = row.cols().max(1);
         for (words, row) in [(&mut self.first, &row.first), (&mut self.second, &row.second)] {
-            for words in Arc::make_mut(words).chunks_exact_mut(row.len().max(1)) {
-                words.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = x.wrapping_add(*y));
+            if let Some(words) = Arc::get_mut(words) {
+                for words in words.chunks_exact_mut(cols) {
+                    words.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = x.wrapping_add(*y));
+                }
+                continue;
             }
+            *words = Arc::new(Words::overwritten(words.len(), |sums| {
+                for (sums, words) in sums.chunks_exact_mut(cols).zip(words.chunks_exact(cols)) {
+                    let terms = words.iter().zip(row.iter());
+                    sums.iter_mut().zip(terms).for_each(|(to, (x, y))| *to = x.wrapping_add(*y));
+                }
+            }));
         }
         Ok(self)
-    }
-
-    /// A `1 x cols` row repeated `rows` times.
-    pub fn repeat_rows(&self, rows: usize) -> Self {
-        self.linear([rows, self.cols()], |x| x.repeat(rows).into())
-    }
-
-    /// A `rows x 1` column repeated `cols` times.
-    pub fn repeat_cols(&self, cols: usize) -> Self {
-        self.linear([self.len(), cols], |x| {
-            Words::overwritten(x.len() * cols, |out| {
-                out.chunks_exact_mut(cols.max(1)).zip(x).for_each(|(row, x)| row.fill(*x));
-            })
-        })
     }
 
     /// The sum of all rows, `1 x cols`.
@@ -344,93 +343,6 @@ impl<R: Ring> Arith<R> {
         })
     }
 
-    /// The transposed matrix.
-    pub fn transpose(&self) -> Self {
-        let [rows, cols] = self.shape;
-        self.linear([cols, rows], |x| {
-            let mut out = Words::zeroed(rows * cols);
-            for (c, column) in out.chunks_exact_mut(rows.max(1)).enumerate() {
-                column.iter_mut().zip(x[c..].iter().step_by(cols)).for_each(|(to, x)| *to = *x);
-            }
-            out
-        })
-    }
-
-    /// The rows with the given numbers, in that order.
-    ///
-    /// # Errors
-    /// `Misuse` when there is no such row.
-    pub fn select_rows(&self, rows: &[usize]) -> Result<Self> {
-        let cols = self.cols();
-        if let Some(row) = rows.iter().find(|&&row| row >= self.rows()) {
-            return Err(Error::Misuse(format!("there is no row {row} among {}", self.rows())));
-        }
-        Ok(self.linear([rows.len(), cols], |x| {
-            rows.iter().map(|r| &x[r * cols..(r + 1) * cols]).collect()
-        }))
-    }
-
-    /// Overwrites the rows from `start` on.
-    ///
-    /// # Errors
-    /// `Shape` when `part` does not fit.
-    pub fn set_rows(&mut self, start: usize, part: &Self) -> Result<()> {
-        let fits = start.checked_add(part.rows()).is_some_and(|end| end <= self.rows());
-        if !fits || part.cols() != self.cols() {
-            return Err(Error::Shape { op: "set rows", left: self.shape, right: part.shape });
-        }
-        let range = start * self.cols()..(start + part.rows()) * self.cols();
-        Arc::make_mut(&mut self.first)[range.clone()].copy_from_slice(&part.first);
-        Arc::make_mut(&mut self.second)[range].copy_from_slice(&part.second);
-        Ok(())
-    }
-
-    /// The given columns.
-    ///
-    /// # Errors
-    /// `Misuse` when there are no such columns.
-    pub fn select_columns(&self, columns: Range<usize>) -> Result<Self> {
-        let [rows, cols] = self.shape;
-        if columns.start > columns.end || columns.end > cols {
-            return Err(Error::Misuse(format!("there are no columns {columns:?} among {cols}")));
-        }
-        let len = columns.len();
-        Ok(self.linear([rows, len], |x| {
-            Words::overwritten(rows * len, |out| {
-                let rows = out.chunks_exact_mut(len.max(1)).zip(x.chunks_exact(cols.max(1)));
-                rows.for_each(|(out, row)| out.copy_from_slice(&row[columns.clone()]));
-            })
-        }))
-    }
-
-    /// The matrices side by side.
-    ///
-    /// # Errors
-    /// `Shape` when the numbers of rows differ; `Misuse` when there is no matrix.
-    pub fn concat_columns(parts: &[&Self]) -> Result<Self> {
-        let Some(head) = parts.first() else {
-            return Err(Error::Misuse("nothing to put together".into()));
-        };
-        if let Some(odd) = parts.iter().find(|part| part.rows() != head.rows()) {
-            return Err(Error::Shape { op: "concat", left: head.shape, right: odd.shape });
-        }
-        let (rows, cols) = (head.rows(), parts.iter().map(|part| part.cols()).sum::<usize>());
-        let join = |component: fn(&Self) -> &[u64]| {
-            Words::overwritten(rows * cols, |out| {
-                let mut start = 0;
-                for part in parts {
-                    let range = start..start + part.cols();
-                    let from = component(part).chunks_exact(part.cols().max(1));
-                    for (out, from) in out.chunks_exact_mut(cols.max(1)).zip(from) {
-                        out[range.clone()].copy_from_slice(from);
-                    }
-                    start = range.end;
-                }
-            })
-        };
-        Ok(Self::from_components([rows, cols], join(Self::first), join(Self::second)))
-    }
-
     /// Each column times a public factor of its own, in place where nobody else holds the
     /// buffers.
     ///
@@ -447,56 +359,6 @@ impl<R: Ring> Arith<R> {
             }
         }
         Ok(self)
-    }
-
-    /// The long row of each row along a public map.
-    ///
-    /// # Errors
-    /// `Shape` when rows are not as wide as the map's short ones.
-    pub fn gather(&self, map: &RowMap) -> Result<Self> {
-        if self.cols() != map.short() {
-            let right = [self.rows(), map.short()];
-            return Err(Error::Shape { op: "gather", left: self.shape, right });
-        }
-        let shape = [self.rows(), map.long()];
-        Ok(self
-            .linear(shape, |x| Words::overwritten(shape[0] * shape[1], |long| map.gather(x, long))))
-    }
-
-    /// The sums of what comes from the same element of a short row: the adjoint of
-    /// [`Arith::gather`].
-    ///
-    /// # Errors
-    /// `Shape` when rows are not as wide as the map's long ones.
-    pub fn scatter_add(&self, map: &RowMap) -> Result<Self> {
-        if self.cols() != map.long() {
-            let right = [self.rows(), map.long()];
-            return Err(Error::Shape { op: "scatter", left: self.shape, right });
-        }
-        let shape = [self.rows(), map.short()];
-        Ok(self.linear(shape, |x| {
-            let mut short = Words::zeroed(shape[0] * shape[1]);
-            map.scatter_add(x, &mut short, u64::wrapping_add);
-            short
-        }))
-    }
-
-    /// The matrices one below the other.
-    ///
-    /// # Errors
-    /// `Shape` when the numbers of columns differ; `Misuse` when there is no matrix.
-    pub fn concat_rows(parts: &[&Self]) -> Result<Self> {
-        let Some(head) = parts.first() else {
-            return Err(Error::Misuse("nothing to put together".into()));
-        };
-        if let Some(odd) = parts.iter().find(|part| part.cols() != head.cols()) {
-            return Err(Error::Shape { op: "concat", left: head.shape, right: odd.shape });
-        }
-        let rows = parts.iter().map(|part| part.rows()).sum();
-        let join = |component: fn(&Self) -> &[u64]| -> Words {
-            parts.iter().map(|part| component(part)).collect()
-        };
-        Ok(Self::from_components([rows, head.cols()], join(Self::first), join(Self::second)))
     }
 }
 

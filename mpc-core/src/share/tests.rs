@@ -17,11 +17,12 @@ fn whatever_changes_a_value_takes_a_new_buffer() {
     for party in PartyId::ALL {
         let (at, row) = (party.index(), &rows[party.index()]);
         for x in [&deal::<Z64>(1, [2, 3], &[7; 6])[at], &Arith::zeros([2, 3])] {
-            let changed: [(&str, Arith<Z64>); 7] = [
+            let changed: [(&str, Arith<Z64>); 8] = [
                 ("add_public", x.add_public(party, 1)),
                 ("add_public_matrix", x.add_public_matrix(party, &[1; 6]).unwrap()),
                 ("add", x.add(x).unwrap()),
-                ("sub_multiple", x.clone().sub_multiple(x, 2).unwrap()),
+                ("combine", x.clone().combine("", x, u64::wrapping_sub).unwrap()),
+                ("combine_three", Arith::combine_three("", [x; 3], |x, _, _| x).unwrap()),
                 ("add_row", x.clone().add_row(row).unwrap()),
                 ("scale", x.scale(3)),
                 ("map", x.map(|word| word >> 1)),

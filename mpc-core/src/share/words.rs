@@ -59,6 +59,18 @@ impl Words {
         zipped
     }
 
+    /// `f` of each word of `x`, the same one of `y` and the same one of `z`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn zip3([x, y, z]: [&[u64]; 3], f: impl Fn(u64, u64, u64) -> u64) -> Words {
+        assert!(x.len() == y.len() && x.len() == z.len(), "as many words");
+        let mut zipped = Words::unset(x.len());
+        let words = x.iter().zip(y).zip(z);
+        zipped.iter_mut().zip(words).for_each(|(to, ((x, y), z))| *to = f(*x, *y, *z));
+        zipped
+    }
+
     /// `len` words of any content, also that of words before: for whoever sees to it that each is
     /// overwritten before it counts.
     pub fn unset(len: usize) -> Words {

@@ -299,6 +299,7 @@ mod tests {
         #[test]
         fn products_follow_the_definition(
             variables in 0usize..=MAX_VARIABLES, octets in 0usize..3, seed: [Octet; 4], every in 1usize..4,
+            two: bool, sum: bool, spare in 0usize..3,
         ) {
             let corners = 1 << variables;
             let operand = |which: usize| -> Vec<u64> {
@@ -306,6 +307,9 @@ mod tests {
                 (0..octets * corners * LANES).map(word).collect()
             };
             let [x0, x1, y0, y1] = [0, 1, 2, 3].map(operand);
+            let both = [&y0[..], &y1];
+            let terms: [Term<'_>; 2] = [(&x0, &both[..1 + usize::from(sum)]), (&x1, &both[..1])];
+            let terms = &terms[..1 + usize::from(two)];
             let at: Vec<usize> = (0..points(variables)).step_by(every).collect();
             let value = |operand: &[u64], octet: usize, lane: usize, point: usize, subtract| {
                 let corner = |corner: usize| operand[(octet * corners + corner) * LANES + lane];
@@ -313,20 +317,24 @@ mod tests {
                 at_point(&corners, &digits(point, variables), subtract)
             };
             for level in Level::available() {
-                let mut products = vec![1; octets * at.len() * LANES];
+                let room = spare + at.len();
+                let mut products = vec![1; octets * room * LANES];
                 let mut ands = products.clone();
-                let terms: [Term<'_>; 2] = [(&x0, &[&y0, &y1]), (&x1, &[&y0])];
-                multiply::<WORDS>(level, &mut products, &at, corners, &terms, Scratch::take().octets());
-                multiply::<BITS>(level, &mut ands, &at, corners, &terms, Scratch::take().octets());
+                multiply::<WORDS>(level, &mut products, &at, corners, terms, Scratch::take().octets());
+                multiply::<BITS>(level, &mut ands, &at, corners, terms, Scratch::take().octets());
                 for (i, (product, and)) in products.into_iter().zip(ands).enumerate() {
-                    let (octet, point, lane) = (i / LANES / at.len(), at[i / LANES % at.len()], i % LANES);
+                    let (octet, row, lane) = (i / LANES / room, i / LANES % room, i % LANES);
+                    let Some(point) = row.checked_sub(spare).map(|row| at[row]) else {
+                        prop_assert_eq!((product, and), (1, 1), "what is before the products stays");
+                        continue;
+                    };
                     let of = |operand: &[u64]| value(operand, octet, lane, point, u64::wrapping_sub);
-                    let sum = of(&y0).wrapping_add(of(&y1));
-                    let expected = of(&x0).wrapping_mul(sum).wrapping_add(of(&x1).wrapping_mul(of(&y0)));
-                    prop_assert_eq!(product, expected);
+                    let sum = |y: &[&[u64]]| y.iter().map(|y| of(y)).fold(0, u64::wrapping_add);
+                    let expected = terms.iter().map(|(x, y)| of(x).wrapping_mul(sum(y)));
+                    prop_assert_eq!(product, expected.fold(0, u64::wrapping_add));
                     let of = |operand: &[u64]| value(operand, octet, lane, point, |x, y| x ^ y);
-                    let expected = of(&x0) & (of(&y0) ^ of(&y1)) ^ of(&x1) & of(&y0);
-                    prop_assert_eq!(and, expected);
+                    let sum = |y: &[&[u64]]| y.iter().map(|y| of(y)).fold(0, |x, y| x ^ y);
+                    prop_assert_eq!(and, terms.iter().map(|(x, y)| of(x) & sum(y)).fold(0, |x, y| x ^ y));
                 }
             }
         }
