@@ -31,6 +31,8 @@ pub trait Algebra: 'static {
     const GROUP: usize;
     /// Words that stay side by side when a vector is cut into parts that are longer.
     const UNIT: usize;
+    /// Groups whose products at many points take less time than rounds that they save.
+    const FEW: usize;
     /// The bits of a word that make a challenge: all challenges differ by units.
     const CHALLENGE_MASK: u64;
     /// An inner product that grows, and is reduced at the end.
@@ -114,6 +116,7 @@ impl<const D: usize> Algebra for Words64<D> {
     const LANES: usize = 1;
     const GROUP: usize = grid::LANES;
     const UNIT: usize = 4 * grid::LANES * D;
+    const FEW: usize = 64;
     const CHALLENGE_MASK: u64 = GaloisRing::<D>::CHALLENGE_MASK;
     type Dot = Dot<D>;
     type Weights = Weights<D>;
@@ -196,6 +199,7 @@ impl Algebra for Bits {
     const LANES: usize = 64;
     const GROUP: usize = 1;
     const UNIT: usize = usize::MAX;
+    const FEW: usize = usize::MAX;
     const CHALLENGE_MASK: u64 = u64::MAX;
     type Dot = gf64::Dot;
     type Weights = Words;

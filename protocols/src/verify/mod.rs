@@ -52,7 +52,7 @@ pub const DEGREE: usize = 48;
 /// No other verification of the session is under way.
 ///
 /// # Cost
-/// About `14 + log2 n` rounds for `n` products; traffic grows with `log n` beyond a share
+/// About `9 + log2(n) / 2` rounds for `n` products; traffic grows with `log n` beyond a share
 /// of at most an eighth of that of the products.
 ///
 /// # Security
