@@ -183,8 +183,8 @@ fn ask(observer: &mut impl Observer, event: Event, step: &str) -> Result<()> {
     }
 }
 
-/// Most batches that are verified together: a verification takes some 35 rounds however little
-/// there is to verify.
+/// Most batches that are verified together: a verification takes 11 rounds however little there
+/// is to verify, and not many more for much.
 pub const MAX_BATCHES_TOGETHER: usize = 16;
 
 /// A training under way.

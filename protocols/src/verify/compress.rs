@@ -173,7 +173,8 @@ const MOST_VARIABLES: usize = 3;
 /// # Cost
 /// For each step two rounds, and `3^v - 1` elements (and 16 bytes) per party. A step of `v`
 /// variables divides the number of groups by `2^v`: by four where there are more than
-/// [`Algebra::FEW`], else by eight or, in the first steps, less; a last one makes of a group an element.
+/// [`Algebra::FEW`], else by eight or, in the first steps, less; where groups have several elements,
+/// a last one makes of a group an element.
 ///
 /// # Security
 /// What is sent is masked. If the claim is wrong, so is the one that is left, except with

@@ -52,7 +52,7 @@ pub const DEGREE: usize = 48;
 /// No other verification of the session is under way.
 ///
 /// # Cost
-/// About `9 + log2(n) / 2` rounds for `n` products; traffic grows with `log n` beyond a share
+/// `9 + 2 k` rounds for `k` folds, which is about `log2 n` for many products, of words, and 11 for one; traffic grows with `log n` beyond a share
 /// of at most an eighth of that of the products.
 ///
 /// # Security
