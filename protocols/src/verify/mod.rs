@@ -52,8 +52,8 @@ pub const DEGREE: usize = 48;
 /// No other verification of the session is under way.
 ///
 /// # Cost
-/// `9 + 2 k` rounds for `k` folds, which is about `log2 n` for many products, of words, and 11 for one; traffic grows with `log n` beyond a share
-/// of at most an eighth of that of the products.
+/// `9 + 2 k` rounds for `k` folds: 11 for one product, about `log2 n` for many of `n` words. Traffic
+/// grows with `log n` beyond a share of at most an eighth of that of the products.
 ///
 /// # Security
 /// If any recorded product is wrong, the honest parties abort, but for a probability of
