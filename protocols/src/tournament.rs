@@ -153,6 +153,7 @@ async fn compete<S: Security>(
         left -= left / 2;
         relieve(&ctx).await?;
     }
+    // A single candidate wins without a match.
     let all = || Arith::from_components(z.shape, Words::from(z.first), Words::from(z.second));
     Ok(Winner { value: Fixed::new(won.unwrap_or_else(all), z_scale), bits })
 }

@@ -26,7 +26,8 @@ const NONE_LEFT: Left = [ZERO; 2 * LAST_CORNERS];
 /// Products that are added up, at most.
 const MAX_TERMS: usize = 2;
 
-/// What is stored of a polynomial: see [`Polynomial::room`].
+/// What is stored of a polynomial: its corners, if it is a sum or small, and differences for each
+/// of the first variables; see [`Polynomial::room`].
 type Stored = [Left; Polynomial::room(FIRST_VARIABLES + 1)];
 
 /// The same of the factors of all products.
@@ -38,9 +39,9 @@ pub type Term<'a> = (&'a [u64], &'a [&'a [u64]]);
 /// Sums of products of polynomials at some points, for eight columns at a time.
 ///
 /// A factor is given by its values at the corners: for each octet of columns, an octet a
-/// corner. `out` has room for some octets for each octet of columns: the last
-/// ones get the products, one a point. The points are in ascending order, none twice, which is not checked
-/// in a release.
+/// corner. `out` has room for some octets for each octet of columns: the last ones get the
+/// products, one a point. The points are in ascending order, none twice, which is not checked in a
+/// release.
 ///
 /// # Panics
 /// If there are more than `2^MAX_VARIABLES` corners or two terms, or a length does not fit.
