@@ -1,9 +1,17 @@
 //! Which implementation of the matrix product runs.
 
 #[cfg(target_arch = "x86_64")]
-use super::avx512ifma;
+use super::{amx, avx512ifma};
 use crate::ring::simd::Level;
 use std::sync::OnceLock;
+
+/// Fewest rows and columns of a product for which packing both operands pays: below, each
+/// packed word is used too seldom.
+const WORTH_PACKING: usize = 32;
+/// Fewest rows and columns of a product for which splitting words into bytes pays.
+const WORTH_TILES: usize = 16;
+/// Fewest steps of the inner dimension for which putting sums of bytes together pays.
+const WORTH_SUMS: usize = 64;
 
 /// An implementation of the matrix product. All give the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,12 +25,14 @@ pub enum Backend {
     /// 512-bit vectors; 64-bit products from 52-bit ones (`vpmadd52`) and
     /// pairs of 16-bit ones (`vpdpwssd`).
     Avx512Ifma,
+    /// Tile registers; 64-bit products from 8-bit ones (`tdpbuud`).
+    Amx,
 }
 
 impl Backend {
     /// All backends, whether or not this processor has their instructions.
-    pub const ALL: [Backend; 4] =
-        [Backend::Portable, Backend::Avx2, Backend::Avx512Dq, Backend::Avx512Ifma];
+    pub const ALL: [Backend; 5] =
+        [Backend::Portable, Backend::Avx2, Backend::Avx512Dq, Backend::Avx512Ifma, Backend::Amx];
 
     /// The backends that this processor can run.
     pub fn available() -> Vec<Backend> {
@@ -34,6 +44,9 @@ impl Backend {
         match self {
             #[cfg(target_arch = "x86_64")]
             Backend::Avx512Ifma => avx512ifma::Avx512Ifma::new().is_some(),
+            // It leaves small products to the other.
+            #[cfg(target_arch = "x86_64")]
+            Backend::Amx => amx::Amx::new().is_some() && Backend::Avx512Ifma.is_available(),
             _ => self.level().is_some(),
         }
     }
@@ -45,24 +58,37 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2 => Level::avx2(),
             #[cfg(target_arch = "x86_64")]
-            Backend::Avx512Dq | Backend::Avx512Ifma => Level::avx512(),
+            Backend::Avx512Dq | Backend::Avx512Ifma | Backend::Amx => Level::avx512(),
             #[cfg(not(target_arch = "x86_64"))]
-            Backend::Avx2 | Backend::Avx512Dq | Backend::Avx512Ifma => None,
+            _ => None,
+        }
+    }
+
+    /// Itself, or one that is faster for small products of `rows` x `steps` x `cols`, which the
+    /// processor can run too.
+    pub(super) fn suited_to(self, [rows, steps, cols]: [usize; 3]) -> Backend {
+        match self {
+            Backend::Amx if rows.min(cols) < WORTH_TILES || steps < WORTH_SUMS => {
+                Backend::Avx512Ifma.suited_to([rows, steps, cols])
+            }
+            Backend::Avx512Ifma if rows.min(cols) < WORTH_PACKING => Backend::Avx512Dq,
+            _ => self,
         }
     }
 
     /// The fastest backend on this processor.
     ///
     /// `vpmullq` is one micro-operation on AMD's processors, where it beats all
-    /// else, and three on Intel's, where the 52-bit products do.
+    /// else, and three on Intel's, where the 52-bit products do, and tile registers more so.
     pub fn best() -> Backend {
         static BEST: OnceLock<Backend> = OnceLock::new();
         *BEST.get_or_init(|| {
-            let order = if has_fast_vpmullq() {
-                [Backend::Avx512Dq, Backend::Avx512Ifma, Backend::Avx2]
+            let [first, second] = if has_fast_vpmullq() {
+                [Backend::Avx512Dq, Backend::Avx512Ifma]
             } else {
-                [Backend::Avx512Ifma, Backend::Avx512Dq, Backend::Avx2]
+                [Backend::Avx512Ifma, Backend::Avx512Dq]
             };
+            let order = [Backend::Amx, first, second, Backend::Avx2];
             order.into_iter().find(|backend| backend.is_available()).unwrap_or(Backend::Portable)
         })
     }

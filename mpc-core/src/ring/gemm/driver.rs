@@ -9,7 +9,6 @@
 
 use super::MatRef;
 use super::operand::{Operand, TOGETHER};
-use super::panel::GROUP;
 use super::scratch::{Buffer, Panels, Room};
 use crate::ring::simd::Level;
 
@@ -29,12 +28,16 @@ pub(super) trait Kernel: Copy {
     const COLS: usize;
     /// Longest stretch of the inner dimension between two updates of the output.
     const DEPTH: usize;
+    /// Steps of which a packed panel has a multiple.
+    const STEPS: usize = 1;
     /// Words that one step of the inner dimension takes in a packed panel of `ROWS` rows.
     const LHS_STEP: usize;
     /// Words that one step of the inner dimension takes in a packed panel of `COLS` columns.
     const RHS_STEP: usize;
     /// Whether panels may also be plain matrices, read where they lie.
     const IN_PLACE: bool;
+    /// Panels that are packed together, so that rows are read in longer stretches.
+    const PANELS_TOGETHER: usize = 8;
 
     /// The vectors that it uses.
     fn level(self) -> Level;
@@ -93,7 +96,7 @@ pub(super) fn multiply<K: Kernel>(
 ) {
     let (rows, cols) = (lhs.rows(), rhs.cols());
     let Panels { lhs: left_panels, rhs: right_panels, room } = panels;
-    for (step, depth) in parts(lhs.cols(), K::DEPTH, TOGETHER) {
+    for (step, depth) in parts(lhs.cols(), K::DEPTH, TOGETHER.max(K::STEPS)) {
         for (col, width) in parts(cols, WIDTH, K::COLS) {
             let right = rhs.block(step, depth, col, width);
             let right = Right::prepare(kernel, right_panels, room, right, rows);
@@ -147,10 +150,10 @@ impl<'a> Left<'a> {
         if K::IN_PLACE && !conflicts {
             return Left::InPlace(block.matrix(kernel.level(), &mut room.gathered, buffer));
         }
-        let panel_words = block.cols() * K::LHS_STEP;
+        let panel_words = block.cols().next_multiple_of(K::STEPS) * K::LHS_STEP;
         let panels = buffer.take(block.rows().div_ceil(K::ROWS) * panel_words);
-        let rows_together = GROUP * K::ROWS;
-        let groups = panels.chunks_mut(GROUP * panel_words);
+        let rows_together = K::PANELS_TOGETHER * K::ROWS;
+        let groups = panels.chunks_mut(K::PANELS_TOGETHER * panel_words);
         for (group, row) in groups.zip((0..).step_by(rows_together)) {
             let rows = (block.rows() - row).min(rows_together);
             let rows = block.block(row, rows, 0, block.cols());
@@ -195,10 +198,10 @@ impl<'a> Right<'a> {
         if K::IN_PLACE && (block.right() == 1 || block.cols() == 1) && !conflicts {
             return Right::InPlace(block.matrix(kernel.level(), &mut room.gathered, buffer));
         }
-        let panel_words = block.rows() * K::RHS_STEP;
+        let panel_words = block.rows().next_multiple_of(K::STEPS) * K::RHS_STEP;
         let panels = buffer.take(block.cols().div_ceil(K::COLS) * panel_words);
-        let cols_together = GROUP * K::COLS;
-        let groups = panels.chunks_mut(GROUP * panel_words);
+        let cols_together = K::PANELS_TOGETHER * K::COLS;
+        let groups = panels.chunks_mut(K::PANELS_TOGETHER * panel_words);
         for (group, col) in groups.zip((0..).step_by(cols_together)) {
             let cols = (block.cols() - col).min(cols_together);
             let cols = block.block(0, block.rows(), col, cols);

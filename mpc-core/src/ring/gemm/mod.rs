@@ -2,6 +2,8 @@
 //! what the processor can do.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512dq;
@@ -28,11 +30,6 @@ pub use threads::{MAX_THREADS, set_threads};
 
 use operand::Operand;
 use scratch::{Buffer, Panels, Scratch};
-
-/// Fewest rows and columns of a product for which packing both operands pays: below, each
-/// packed word is used too seldom.
-#[cfg(target_arch = "x86_64")]
-const WORTH_PACKING: usize = 32;
 
 /// `out += a * b` mod 2^64; `out` is row-major, `a.rows()` x `b.cols()`.
 ///
@@ -148,21 +145,23 @@ fn multiply_wide(
         let level = backend.level().expect(ABSENT);
         return thin::multiply(level, &mut panels.lhs, out, a, b);
     }
-    match backend {
+    match backend.suited_to([a.rows(), a.cols(), b.cols()]) {
         Backend::Portable => driver::multiply(portable::Portable, panels, out, a, b),
         #[cfg(target_arch = "x86_64")]
         Backend::Avx2 => {
             driver::multiply(avx2::Avx2::new().expect(ABSENT), panels, out, a, b);
         }
         #[cfg(target_arch = "x86_64")]
-        Backend::Avx512Ifma if a.rows().min(b.cols()) >= WORTH_PACKING => {
+        Backend::Avx512Dq => {
+            driver::multiply(avx512dq::Avx512Dq::new().expect(ABSENT), panels, out, a, b);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512Ifma => {
             driver::multiply(avx512ifma::Avx512Ifma::new().expect(ABSENT), panels, out, a, b);
         }
         #[cfg(target_arch = "x86_64")]
-        Backend::Avx512Dq | Backend::Avx512Ifma => {
-            driver::multiply(avx512dq::Avx512Dq::new().expect(ABSENT), panels, out, a, b);
-        }
+        Backend::Amx => driver::multiply(amx::Amx::new().expect(ABSENT), panels, out, a, b),
         #[cfg(not(target_arch = "x86_64"))]
-        Backend::Avx2 | Backend::Avx512Dq | Backend::Avx512Ifma => panic!("{ABSENT}"),
+        _ => panic!("{ABSENT}"),
     }
 }

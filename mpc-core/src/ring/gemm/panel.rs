@@ -7,9 +7,6 @@ use crate::ring::simd::{Width, transpose_4x8, transpose_8x8};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_mm256_storeu_si256, _mm512_loadu_si512, _mm512_storeu_si512};
 
-/// Panels that are packed together, so that rows are read in longer stretches.
-pub(super) const GROUP: usize = 8;
-
 /// Cuts the columns of `block` into panels of `WIDTH` and copies each row of a
 /// panel to the front of the next `step` of its `panel_words` words, of which the
 /// last panel needs only those that it fills. What the block does not fill is

@@ -53,7 +53,7 @@ fn define(out: &mut [u64], a: MatRef<'_>, b: MatRef<'_>) {
 
 /// Sizes around those of tiles and their remainders, and beyond one block of the driver.
 fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![8 => 0usize..5, 16 => 5usize..72, 1 => 260usize..300]
+    prop_oneof![8 => 0usize..5, 16 => 5usize..72, 2 => 60usize..140, 1 => 260usize..300]
 }
 
 prop_compose! {
@@ -224,6 +224,26 @@ fn long_sums_are_cut_and_right() {
             let mut out = vec![7; rows * cols];
             gemm_acc_with(backend, &mut out, a, b);
             assert!(out == expected, "{backend:?}, transposed: {left}, {right}");
+        }
+    }
+}
+
+#[test]
+fn sums_of_extremes_do_not_overflow() {
+    // Sums of parts of words are largest where all bits are set, and longer than any stretch.
+    let [rows, depth, cols] = [33, 900, 50];
+    let words = |len: usize, turn: usize, sample: &[u64]| -> Vec<u64> {
+        (0..len).map(|i| sample[(i + i / 7 * turn) % sample.len()]).collect()
+    };
+    for sample in [&EXTREMES[..], &[u64::MAX]] {
+        let (a, b) = (words(rows * depth, 1, sample), words(depth * cols, 5, sample));
+        let (a, b) = (view(&a, rows, depth, false), view(&b, depth, cols, false));
+        let mut expected = vec![7; rows * cols];
+        define(&mut expected, a, b);
+        for backend in Backend::available() {
+            let mut out = vec![7; rows * cols];
+            gemm_acc_with(backend, &mut out, a, b);
+            assert!(out == expected, "{backend:?}");
         }
     }
 }
