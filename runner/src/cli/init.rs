@@ -209,12 +209,18 @@ Start the three nodes, each in its own terminal:
   tercet party --config {dir}/party1/party.toml
   tercet party --config {dir}/party2/party.toml
 
-Share a table, submit it, train and fetch the model:
+Share a table and submit it:
   tercet schema data.csv --label LABEL -o schema.toml
   tercet share data.csv --schema schema.toml --consortium {dir}/consortium.toml \\
       --identity {dir}/members/{member}/{member}.key -o shares
   tercet submit shares --consortium {dir}/consortium.toml \\
       --identity {dir}/members/{member}/{member}.key
+
+Members whose data a job uses approve it, but for the one who starts it:
+  tercet approve job.toml --consortium {dir}/consortium.toml \\
+      --identity {dir}/members/OTHER/OTHER.key
+
+Train and fetch the model:
   tercet train job.toml --consortium {dir}/consortium.toml \\
       --identity {dir}/members/{member}/{member}.key
   tercet model fetch --job job.toml --consortium {dir}/consortium.toml \\
