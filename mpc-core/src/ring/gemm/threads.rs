@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Fewest products of words worth handing to another thread.
 const WORTH_A_THREAD: usize = 1 << 20;
-/// Rows are dealt out in multiples of this, a multiple of what any kernel takes at once.
+/// Rows are dealt out in multiples of this: of what kernels take at once, or half of it.
 const ROW_UNIT: usize = 8;
 
 /// Most threads that a product can be given.

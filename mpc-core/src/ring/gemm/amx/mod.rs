@@ -7,15 +7,15 @@
 //! ```
 //!
 //! 36 products of bytes for one of words. `tdpbuud` takes 16,384 of them in 16 cycles and adds them up in 32
-//! bits. For each s the bytes of all steps are one inner dimension; the sums for s are kept
-//! apart, and put together once for a stretch of `DEPTH` steps: at most four digits of each
-//! fit into 32 bits, and of s >= 4 only the lower bits count.
+//! bits. For each s the bytes of all steps are one inner dimension; the sums for s are kept apart, and
+//! put together once for `DEPTH` steps: of so many, up to four products of a step fit into 32 bits
+//! (s < 4), and of s >= 4 only the lower bits count.
 //!
-//! The operands are packed by 64 steps, each as eight planes of the bytes of its words (`planes.rs`), which
-//! are in the first-level cache while they are multiplied. Four registers are used of eight: where another
-//! program runs on the core's other thread, each has registers for little more than the
-//! eight, and a register that holds nothing is one more to read ahead into (measured: 60 cycles a product with
-//! eight, 30 with four, 16 where the core is this thread's alone).
+//! The operands are packed in stretches of 64 steps, each as eight planes of the bytes of its words
+//! (`planes.rs`), which are in the first-level cache while they are multiplied. Four registers
+//! are used of eight. Measured, a tile's product takes 16 cycles where the core's other thread is
+//! idle; where a program runs there, 30 with four registers in use and 60 with eight, as if few
+//! were left to read ahead into.
 
 mod planes;
 
@@ -67,11 +67,11 @@ impl Amx {
 
 /// Whether the processor has tile registers and products of bytes in them.
 fn has_tile_products() -> bool {
-    const LAST_BASIC_LEAF: u32 = 7;
+    const FEATURES: u32 = 7;
     const TILE: u32 = 1 << 24;
     const INT8: u32 = 1 << 25;
-    let features = || __cpuid_count(LAST_BASIC_LEAF, 0).edx;
-    __cpuid(0).eax >= LAST_BASIC_LEAF && features() & (TILE | INT8) == TILE | INT8
+    let features = || __cpuid_count(FEATURES, 0).edx;
+    __cpuid(0).eax >= FEATURES && features() & (TILE | INT8) == TILE | INT8
 }
 
 /// Asks the system for the tile registers, which it gives a process on request alone.
@@ -161,15 +161,15 @@ impl Shapes {
 /// Sums of products of digits: for every s two tiles, of the left and of the right columns.
 ///
 /// # Safety
-/// The processor must have the instructions, and both panels `parts` times 64 steps.
-unsafe fn sum_digits(sums: &mut [Octet; SUM_OCTETS], tile: &Tile<'_>, parts: usize) {
+/// The processor must have the instructions, and both panels as many stretches.
+unsafe fn sum_digits(sums: &mut [Octet; SUM_OCTETS], tile: &Tile<'_>, stretches: usize) {
     // SAFETY: reads 64 bytes of shapes and all planes of the panels, writes the sums, all of which
     // exist; the tile registers are free again at the end.
     unsafe {
         asm!(
             "ldtilecfg [{digits}]",
-            "xor {part:e}, {part:e}",
-            // For every part of both panels ...
+            "xor {stretch:e}, {stretch:e}",
+            // For every stretch of both panels ...
             "2:",
             "xor {s:e}, {s:e}",
             // ... and every s: go on with its sums ...
@@ -182,7 +182,7 @@ unsafe fn sum_digits(sums: &mut [Octet; SUM_OCTETS], tile: &Tile<'_>, parts: usi
             "add {right}, {rhs}",
             "mov {left}, {lhs}",
             "lea {digits}, [{s} + 1]",
-            "test {part}, {part}",
+            "test {stretch}, {stretch}",
             "jz 4f",
             "tileloadd tmm0, [{sum} + {row_bytes}]",
             "tileloadd tmm1, [{sum} + {row_bytes} + 1024]",
@@ -207,17 +207,17 @@ unsafe fn sum_digits(sums: &mut [Octet; SUM_OCTETS], tile: &Tile<'_>, parts: usi
             "jb 3b",
             "add {lhs}, 8192",
             "add {rhs}, 16384",
-            "inc {part}",
-            "cmp {part}, {parts}",
+            "inc {stretch}",
+            "cmp {stretch}, {stretches}",
             "jb 2b",
             "tilerelease",
             lhs = inout(reg) tile.lhs.as_ptr() => _,
             rhs = inout(reg) tile.rhs.as_ptr() => _,
             cols = in(reg) tile.cols,
             sums = in(reg) sums.as_mut_ptr(),
-            parts = in(reg) parts,
+            stretches = in(reg) stretches,
             row_bytes = in(reg) STEPS,
-            part = out(reg) _,
+            stretch = out(reg) _,
             s = out(reg) _,
             sum = out(reg) _,
             left = out(reg) _,

@@ -40,7 +40,7 @@ const fn transposition(rows: usize, cols: usize) -> [u8; 64] {
 /// Packs up to 16 rows of the left operand. What a last stretch has no steps for is zero.
 #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
 pub(super) fn pack_left(panel: &mut [u64], block: MatRef<'_>) {
-    assert_exists(&block);
+    assert!(block.right() == 1 || block.down() == 1, "rows or columns in one piece");
     assert!(block.rows() <= ROWS && block.cols().next_multiple_of(STEPS) * ROWS <= panel.len());
     let mut scratch = Scratch::take();
     let strip = scratch.octets::<{ LANES * ROW_WORDS }>();
@@ -73,7 +73,7 @@ pub(super) fn pack_left(panel: &mut [u64], block: MatRef<'_>) {
 /// zeros on the left.
 #[target_feature(enable = "avx512f,avx512vl,avx512vbmi")]
 pub(super) fn pack_right(panel: &mut [u64], block: MatRef<'_>) {
-    assert_exists(&block);
+    assert!(block.right() == 1 || block.down() == 1, "rows or columns in one piece");
     assert!(block.cols() <= COLS && block.rows().next_multiple_of(STEPS) * COLS <= panel.len());
     // SAFETY: an array of 64 bytes.
     let by_column = unsafe { _mm512_loadu_si512(BY_COLUMN.as_ptr().cast()) };
@@ -83,11 +83,10 @@ pub(super) fn pack_right(panel: &mut [u64], block: MatRef<'_>) {
         for col in (0..block.cols()).step_by(SIDE) {
             let part = block.block(step, steps, col, (block.cols() - col).min(SIDE));
             let planes = if part.right() == 1 {
-                let octets =
-                    std::array::from_fn(|g| match part.data().get(g / 2 * part.down()..) {
-                        Some(words) if g / 2 < steps => load(words, g % 2 * LANES, part.cols()),
-                        _ => _mm512_setzero_si512(),
-                    });
+                let octets = std::array::from_fn(|g| match g / 2 < steps {
+                    true => load(&part.data()[g / 2 * part.down()..], g % 2 * LANES, part.cols()),
+                    false => _mm512_setzero_si512(),
+                });
                 by_digit(octets).map(|plane| _mm512_permutexvar_epi8(by_column, plane))
             } else {
                 by_digit(std::array::from_fn(|g| load_two_columns(part, 2 * g)))
@@ -95,14 +94,6 @@ pub(super) fn pack_right(panel: &mut [u64], block: MatRef<'_>) {
             store_planes::<{ COLS }>(panel, col + step % STEPS / QUAD, planes);
         }
     }
-}
-
-/// Checks that all words of the block exist, and that those of a row or of a column are neighbours.
-fn assert_exists(block: &MatRef<'_>) {
-    let last = |len: usize, apart: usize| len.saturating_sub(1) * apart;
-    let end = last(block.rows(), block.down()) + last(block.cols(), block.right());
-    assert!(block.rows() == 0 || block.cols() == 0 || end < block.data().len());
-    assert!(block.right() == 1 || block.down() == 1);
 }
 
 /// The lanes of an octet that begins at word `at` of `len`.
@@ -125,10 +116,12 @@ fn load(words: &[u64], at: usize, len: usize) -> __m512i {
 #[target_feature(enable = "avx512f,avx512vl")]
 fn load_two_columns(block: MatRef<'_>, col: usize) -> __m512i {
     let four = |col: usize| {
-        let steps = if col < block.cols() { block.rows() } else { 0 };
-        let words = block.data().as_ptr().wrapping_add(col * block.right());
-        // SAFETY: words whose lanes are set exist, as the caller checked.
-        unsafe { _mm256_maskz_loadu_epi64(lanes(0, steps) & 0xf, words.cast()) }
+        let words = match col < block.cols() {
+            true => &block.data()[col * block.right()..][..block.rows()],
+            false => &[],
+        };
+        // SAFETY: words whose lanes are set exist.
+        unsafe { _mm256_maskz_loadu_epi64(lanes(0, words.len()) & 0xf, words.as_ptr().cast()) }
     };
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(four(col)), four(col + 1))
 }
