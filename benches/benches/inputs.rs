@@ -24,7 +24,7 @@ fn check<S: Security>(kind: Column) -> (Duration, u64) {
             let words = vec![1 << DATA_SCALE; ROWS * columns];
             Fixed::new(Arith::public(ctx.party(), [ROWS, columns], words), DATA_SCALE)
         };
-        let data = Dataset { features: ones(COLUMNS), labels: ones(1) };
+        let data = Dataset { features: ones(COLUMNS), labels: ones(1) }.into();
         let (start, go_on) = (Instant::now(), |_| ControlFlow::Continue(()));
         let broken = broken_rules(&ctx, shape, &data, &[ROWS], Scope::All, go_on).await?;
         assert_eq!(broken, [false]);

@@ -57,6 +57,9 @@ pub enum Error {
     /// There is no triple for a product, or the stock of triples cannot be used.
     #[error("triples: {0}")]
     Triples(String),
+    /// This party cannot read or keep its shares of the data.
+    #[error("rows of the data: {0}")]
+    Rows(String),
     /// The operator stopped the run.
     #[error("stopped on request at step {step}")]
     Cancelled {

@@ -5,6 +5,8 @@
 //! opened, whether any of its rows breaks a rule, and nothing else.
 
 use crate::blueprint::{Column, DataShape, Target};
+use crate::engine::Mpc;
+use crate::rows::Rows;
 use crate::train::Dataset;
 use futures_util::future::try_join_all;
 use mpc_core::ctx::Ctx;
@@ -62,19 +64,20 @@ pub fn rows_at_a_time(shape: &DataShape, scope: Scope) -> usize {
 pub async fn broken_rules<S: Security>(
     ctx: &Ctx<S>,
     shape: &DataShape,
-    data: &Dataset<Fixed>,
+    data: &Dataset<Rows<Fixed>>,
     rows: &[usize],
     scope: Scope,
     mut progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<bool>> {
+    let engine = Mpc::new(ctx.step("rows"));
     let all: usize = rows.iter().sum();
     let labels = match scope {
         Scope::Features => 0,
         Scope::Labels | Scope::All => shape.target.columns(),
     };
     for (what, columns) in [(&data.features, shape.columns.len()), (&data.labels, labels)] {
-        if what.shape() != [all, columns] {
-            let (left, right) = (what.shape(), [all, columns]);
+        let (left, right) = (what.shape(&engine), [all, columns]);
+        if left != right {
             return Err(Error::Shape { op: "check of the inputs", left, right });
         }
     }
@@ -123,13 +126,14 @@ async fn open_verdicts<S: Security>(ctx: &Ctx<S>, sound: &[Bin]) -> Result<Vec<b
 async fn sound_rows<S: Security>(
     ctx: &Ctx<S>,
     shape: &DataShape,
-    data: &Dataset<Fixed>,
+    data: &Dataset<Rows<Fixed>>,
     rows: Range<usize>,
     scope: Scope,
 ) -> Result<Bin> {
     let rows: Vec<usize> = rows.collect();
+    let engine = Mpc::new(ctx.step("rows"));
     let mut rules = Vec::new();
-    let labels = Fixed::new(data.labels.share.select_rows(&rows)?, data.labels.scale);
+    let labels = data.labels.select(&engine, &rows)?;
     match shape.target {
         _ if scope == Scope::Features => {}
         Target::Classes(_) => {
@@ -141,13 +145,13 @@ async fn sound_rows<S: Security>(
         Target::Numbers(_) => rules.push((Rule::Unit, labels)),
     }
     if scope != Scope::Labels {
-        let features = data.features.share.select_rows(&rows)?.transpose();
+        let Fixed { share: features, scale } = data.features.select(&engine, &rows)?;
+        let features = features.transpose();
         for (kind, rule) in [(Column::Indicator, Rule::Bit), (Column::Bounded, Rule::Unit)] {
             let of_kind: Vec<usize> =
                 (0..shape.columns.len()).filter(|&column| shape.columns[column] == kind).collect();
             if !of_kind.is_empty() {
-                rules
-                    .push((rule, Fixed::new(features.select_rows(&of_kind)?, data.features.scale)));
+                rules.push((rule, Fixed::new(features.select_rows(&of_kind)?, scale)));
             }
         }
     }

@@ -15,6 +15,7 @@
 //! * [`range`] says how close a training comes to overflow;
 //! * [`watch`] counts on shares what leaves its range;
 //! * [`twin`] trains the same in the clear, for comparison;
+//! * [`rows`] are those of a data set, also where memory is too small for all of them;
 //! * [`volume`] are images as rows, and windows over them;
 //! * [`triples`] says what triples a training needs.
 //!
@@ -59,6 +60,7 @@ pub mod optim;
 pub mod order;
 pub mod plan;
 pub mod range;
+pub mod rows;
 pub mod scaling;
 pub mod seed;
 pub mod spec;

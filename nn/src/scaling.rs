@@ -19,6 +19,7 @@
 use crate::blueprint::Column;
 use crate::engine::{Engine, Trans};
 use crate::layers::Parameters;
+use crate::rows::Rows;
 use crate::spec::Scaling;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
@@ -72,32 +73,25 @@ pub fn input_scale(scaling: Scaling, data: u32, activations: u32) -> u32 {
 /// Scales all rows and rounds them to `scale`, which is at most what [`input_scale`] says.
 ///
 /// # Errors
-/// `Error::Misuse` for more rows than can be standardised, and those of the engine.
+/// `Error::Misuse` for more rows than can be standardised, and those of the engine and of rows
+/// that are stored.
 pub async fn scale_features<E: Engine>(
     engine: &E,
     scaling: Scaling,
     columns: &[Column],
-    features: E::Tensor,
+    features: Rows<E::Tensor>,
     scale: u32,
-) -> Result<(E::Tensor, FeatureMap<E::Tensor>)> {
-    let (features, map) = match scaling {
-        Scaling::None => (features, FeatureMap::Identity),
-        Scaling::Unit => {
-            let map = FeatureMap::Unit { columns: columns.to_vec() };
-            (to_unit(engine, columns, features)?, map)
-        }
+) -> Result<(Rows<E::Tensor>, FeatureMap<E::Tensor>)> {
+    let map = match scaling {
+        Scaling::None => FeatureMap::Identity,
+        Scaling::Unit => FeatureMap::Unit { columns: columns.to_vec() },
         Scaling::Standardise => {
             let mean = mean(&engine.step("mean"), columns, &features).await?;
-            let centred = engine.sub_row(features, &mean)?;
-            let factor = factor(&engine.step("deviation"), columns, &centred).await?;
-            (centred, FeatureMap::Standardised { mean, factor })
+            let factor = factor(&engine.step("deviation"), columns, &features, &mean).await?;
+            FeatureMap::Standardised { mean, factor }
         }
     };
-    let factor = match &map {
-        FeatureMap::Standardised { factor, .. } => Some(factor),
-        FeatureMap::Identity | FeatureMap::Unit { .. } => None,
-    };
-    let scaled = apply(&engine.step("apply"), features, factor, scale).await?;
+    let scaled = map.apply(&engine.step("apply"), features, scale).await?;
     Ok((scaled, map))
 }
 
@@ -150,9 +144,9 @@ fn divide_by_rows<E: Engine>(
 async fn mean<E: Engine>(
     engine: &E,
     columns: &[Column],
-    features: &E::Tensor,
+    features: &Rows<E::Tensor>,
 ) -> Result<E::Tensor> {
-    let (scale, [rows, _]) = (engine.scale(features), engine.shape(features));
+    let (scale, [rows, _]) = (features.scale(engine), features.shape(engine));
     let room = 60u32.saturating_sub(2 * scale);
     if rows.next_power_of_two().trailing_zeros() > room {
         return Err(Error::Misuse(format!(
@@ -160,7 +154,12 @@ async fn mean<E: Engine>(
             1u64 << room
         )));
     }
-    let mean = divide_by_rows(engine, engine.sum_rows(features)?, rows, scale)?;
+    let mut sum = engine.public(&row(columns, |_| 0.0), scale)?;
+    for part in features.parts(engine, CHUNK) {
+        let part = features.select(engine, &part.collect::<Vec<_>>())?;
+        sum = engine.add(sum, &engine.sum_rows(&part)?)?;
+    }
+    let mean = divide_by_rows(engine, sum, rows, scale)?;
     let mean = engine.rescale(mean, scale).await?;
     engine.mul_public_row(mean, &mask(columns), 0)
 }
@@ -169,10 +168,11 @@ async fn mean<E: Engine>(
 async fn factor<E: Engine>(
     engine: &E,
     columns: &[Column],
-    centred: &E::Tensor,
+    features: &Rows<E::Tensor>,
+    mean: &E::Tensor,
 ) -> Result<E::Tensor> {
-    let [rows, _] = engine.shape(centred);
-    let squares = sum_of_squares(&engine.step("squares"), centred).await?;
+    let [rows, _] = features.shape(engine);
+    let squares = sum_of_squares(&engine.step("squares"), features, mean).await?;
     let (scale, bits) = (engine.scale(&squares), rows.next_power_of_two().trailing_zeros());
     let squares = engine.step("rescale").rescale(squares, scale - bits).await?;
     let variance = divide_by_rows(engine, squares, rows, scale - bits)?;
@@ -188,11 +188,15 @@ async fn factor<E: Engine>(
     engine.add(factor, &engine.public(&ones, FACTOR_SCALE)?)
 }
 
-/// The sum of the squares in each column, some rows at a time.
-async fn sum_of_squares<E: Engine>(engine: &E, values: &E::Tensor) -> Result<E::Tensor> {
+/// The sum of the squares in each column, less its mean, some rows at a time.
+async fn sum_of_squares<E: Engine>(
+    engine: &E,
+    features: &Rows<E::Tensor>,
+    mean: &E::Tensor,
+) -> Result<E::Tensor> {
     let mut sum = None;
-    for (stage, rows) in chunks(engine, values) {
-        let part = engine.select_rows(values, &rows)?;
+    for (stage, rows) in chunks(engine, features) {
+        let part = engine.sub_row(features.select(engine, &rows)?, mean)?;
         let part = stage.column_dot(&part, &part).await?;
         stage.checkpoint().await?;
         sum = Some(match sum {
@@ -203,41 +207,44 @@ async fn sum_of_squares<E: Engine>(engine: &E, values: &E::Tensor) -> Result<E::
     sum.ok_or_else(|| Error::Misuse("no rows to scale".into()))
 }
 
-/// The rows of a tensor, some at a time, each with a stage of its own.
-fn chunks<E: Engine>(engine: &E, values: &E::Tensor) -> impl Iterator<Item = (E, Vec<usize>)> {
-    let [rows, columns] = engine.shape(values);
-    let rows_at_a_time = (CHUNK / columns.max(1)).max(1);
-    (0..rows).step_by(rows_at_a_time).map(move |first| {
-        let chunk = (first..rows.min(first + rows_at_a_time)).collect();
-        (engine.step(&format!("rows-{first}")), chunk)
-    })
-}
-
-/// Multiplies by the factors, if there are any, and rounds, in place and some rows at a time.
-async fn apply<E: Engine>(
-    engine: &E,
-    mut features: E::Tensor,
-    factor: Option<&E::Tensor>,
-    scale: u32,
-) -> Result<E::Tensor> {
-    let words_scale = engine.scale(&features);
-    if factor.is_none() && words_scale == scale {
-        return Ok(features);
-    }
-    for (stage, chunk) in chunks(engine, &features).collect::<Vec<_>>() {
-        let mut part = engine.select_rows(&features, &chunk)?;
-        if let Some(factor) = factor {
-            part = stage.step("product").mul_row(&part, factor).await?;
-        }
-        let part = stage.step("rescale").rescale(part, scale).await?;
-        stage.checkpoint().await?;
-        // Until all rows are done, the new words sit in a tensor of the old scale.
-        engine.set_rows(&mut features, chunk[0], &engine.with_scale(part, words_scale))?;
-    }
-    Ok(engine.with_scale(features, scale))
+/// The rows of a data set, some at a time, each with a stage of its own.
+fn chunks<'e, E: Engine>(
+    engine: &'e E,
+    rows: &Rows<E::Tensor>,
+) -> impl Iterator<Item = (E, Vec<usize>)> + use<'e, E> {
+    let parts = rows.parts(engine, CHUNK);
+    parts.map(|part| (engine.step(&format!("rows-{}", part.start)), part.collect()))
 }
 
 impl<T: Clone> FeatureMap<T> {
+    /// Maps all features and rounds them, some rows at a time, each of which takes its old place.
+    async fn apply<E: Engine<Tensor = T>>(
+        &self,
+        engine: &E,
+        mut features: Rows<T>,
+        scale: u32,
+    ) -> Result<Rows<T>> {
+        if matches!(self, FeatureMap::Identity) && features.scale(engine) == scale {
+            return Ok(features);
+        }
+        for (stage, chunk) in chunks(engine, &features) {
+            let part = features.select(engine, &chunk)?;
+            let part = match self {
+                FeatureMap::Identity => part,
+                FeatureMap::Unit { columns } => to_unit(engine, columns, part)?,
+                FeatureMap::Standardised { mean, factor } => {
+                    let centred = engine.sub_row(part, mean)?;
+                    stage.step("product").mul_row(&centred, factor).await?
+                }
+            };
+            let part = stage.step("rescale").rescale(part, scale).await?;
+            stage.checkpoint().await?;
+            // Until all rows are done, the new words are among rows of the old scale.
+            features.overwrite(engine, chunk[0], part)?;
+        }
+        Ok(features.with_scale(engine, scale))
+    }
+
     /// The same for windows of so many numbers over features that are all bounded.
     pub fn for_windows(self, numbers: usize) -> Self {
         match self {

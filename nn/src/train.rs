@@ -6,6 +6,7 @@ use crate::layers::{Conv, Layer, Parameters};
 use crate::network::Network;
 use crate::order::epoch_order;
 use crate::plan::Plan;
+use crate::rows::Rows;
 use crate::scaling::{FeatureMap, scale_features};
 use crate::seed::Seed;
 use crate::spec::{EarlyStopping, Metric};
@@ -13,7 +14,7 @@ use crate::validation::{self, Figure};
 use crate::watch::{RangeCount, Watch};
 use mpc_core::error::{Error, Result};
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Fractional bits at which holders share numbers; classes are shared as whole numbers.
 pub const DATA_SCALE: u32 = 20;
@@ -94,7 +95,7 @@ pub struct TrainedModel<T> {
 pub async fn train<E: Engine>(
     engine: &E,
     blueprint: &Blueprint,
-    data: Dataset<E::Tensor>,
+    data: impl Into<Dataset<Rows<E::Tensor>>>,
     seed: &Seed,
     observer: &mut impl Observer,
 ) -> Result<TrainedModel<E::Tensor>> {
@@ -112,7 +113,7 @@ pub async fn train_from<E: Engine>(
     engine: &E,
     blueprint: &Blueprint,
     start: Option<Vec<Parameters<E::Tensor>>>,
-    data: Dataset<E::Tensor>,
+    data: impl Into<Dataset<Rows<E::Tensor>>>,
     seed: &Seed,
     observer: &mut impl Observer,
 ) -> Result<TrainedModel<E::Tensor>> {
@@ -193,8 +194,10 @@ pub struct Trainer<'a, E: Engine> {
     blueprint: &'a Blueprint,
     seed: Seed,
     network: Network<E::Tensor>,
-    features: E::Tensor,
-    labels: E::Tensor,
+    features: Rows<E::Tensor>,
+    labels: Rows<E::Tensor>,
+    /// Columns of the labels that the loss takes.
+    label_columns: Range<usize>,
     map: FeatureMap<E::Tensor>,
     /// Rows that are trained on, and rows that the network is judged by.
     rows: [Vec<usize>; 2],
@@ -210,15 +213,16 @@ impl<'a, E: Engine> Trainer<'a, E> {
     pub async fn new(
         engine: &'a E,
         blueprint: &'a Blueprint,
-        data: Dataset<E::Tensor>,
+        data: impl Into<Dataset<Rows<E::Tensor>>>,
         seed: &Seed,
     ) -> Result<Self> {
         let (spec, shape) = (blueprint.spec(), blueprint.data());
-        let Dataset { features, labels } = data;
-        require_shape("features", engine, &features, [shape.rows, shape.columns.len()])?;
-        require_shape("labels", engine, &labels, [shape.rows, shape.target.columns()])?;
-        let labels = engine.select_columns(&labels, spec.model.loss.label_columns(shape.target))?;
-        let plan = Plan::choose(blueprint, engine.scale(&features))
+        let Dataset { features, labels } = data.into();
+        let [found, of_labels] = [&features, &labels].map(|rows| rows.shape(engine));
+        require_shape("features", found, [shape.rows, shape.columns.len()])?;
+        require_shape("labels", of_labels, [shape.rows, shape.target.columns()])?;
+        let label_columns = spec.model.loss.label_columns(shape.target);
+        let plan = Plan::choose(blueprint, features.scale(engine))
             .map_err(|error| Error::Misuse(error.to_string()))?;
         let network = Network::new(engine, blueprint, plan, seed)?;
         let (step, scaling) = (engine.step("scaling"), spec.features.scaling);
@@ -228,7 +232,18 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let watch = spec.debug.count_range_violations.then(Watch::default);
         let network = if watch.is_some() { network.watched() } else { network };
         let seed = *seed;
-        Ok(Trainer { engine, blueprint, seed, network, features, labels, map, rows, watch })
+        Ok(Trainer {
+            engine,
+            blueprint,
+            seed,
+            network,
+            features,
+            labels,
+            label_columns,
+            map,
+            rows,
+            watch,
+        })
     }
 
     /// The same with the weights of a model, made for the features as they came, in place of
@@ -318,8 +333,8 @@ impl<'a, E: Engine> Trainer<'a, E> {
 
     async fn unverified_batch(self, stage: &E, rows: &[usize]) -> Result<Self> {
         stage.begin_batch(rows.len())?;
-        let features = stage.select_rows(&self.features, rows)?;
-        let labels = stage.select_rows(&self.labels, rows)?;
+        let features = self.features.select(stage, rows)?;
+        let labels = self.labels(stage, rows)?;
         let (network, notes) = self.network.trained(stage, features, &labels, rows.len()).await?;
         let watch = match (self.watch, notes) {
             (Some(watch), Some(notes)) => {
@@ -330,6 +345,16 @@ impl<'a, E: Engine> Trainer<'a, E> {
             (watch, _) => watch,
         };
         Ok(Trainer { network, watch, ..self })
+    }
+
+    /// The labels of the given rows, as the loss takes them.
+    fn labels(&self, stage: &E, rows: &[usize]) -> Result<E::Tensor> {
+        let labels = self.labels.select(stage, rows)?;
+        let columns = self.label_columns.clone();
+        if columns == (0..stage.shape(&labels)[1]) {
+            return Ok(labels);
+        }
+        stage.select_columns(&labels, columns)
     }
 
     /// Figures of the network on the rows that are kept back.
@@ -363,7 +388,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         rows: &[usize],
         metrics: &BTreeSet<Metric>,
     ) -> Result<Vec<Figure>> {
-        let labels = stage.select_rows(&self.labels, rows)?;
+        let labels = self.labels(stage, rows)?;
         validation::figures(stage, self.network.loss(), scores, labels, metrics).await
     }
 
@@ -396,12 +421,6 @@ impl<'a, E: Engine> Trainer<'a, E> {
     }
 }
 
-fn require_shape<E: Engine>(
-    op: &'static str,
-    engine: &E,
-    tensor: &E::Tensor,
-    right: [usize; 2],
-) -> Result<()> {
-    let left = engine.shape(tensor);
+fn require_shape(op: &'static str, left: [usize; 2], right: [usize; 2]) -> Result<()> {
     if left == right { Ok(()) } else { Err(Error::Shape { op, left, right }) }
 }

@@ -7,6 +7,7 @@
 use crate::engine::{Engine, Trans};
 use crate::loss::Loss;
 use crate::network::Network;
+use crate::rows::Rows;
 use crate::spec::Metric;
 use mpc_core::error::{Error, Result};
 use ndarray::Array2;
@@ -50,14 +51,14 @@ struct Judged<'a, E: Engine> {
 pub async fn scores<E: Engine>(
     engine: &E,
     network: &Network<E::Tensor>,
-    features: &E::Tensor,
+    features: &Rows<E::Tensor>,
     rows: &[usize],
     at_a_time: usize,
 ) -> Result<E::Tensor> {
     let mut outputs: Option<E::Tensor> = None;
     for (index, chunk) in rows.chunks(at_a_time).enumerate() {
         let stage = engine.step(&format!("rows-{}", index * at_a_time));
-        let part = network.outputs(&stage, engine.select_rows(features, chunk)?).await?;
+        let part = network.outputs(&stage, features.select(engine, chunk)?).await?;
         let scale = network.loss().score_scale();
         let part = stage.step("round").align(part, scale).await?;
         stage.checkpoint().await?;

@@ -49,7 +49,7 @@ fn broken<S: Security>(
     let [a, b, c] = run3::<S, _, _>(3, |ctx| {
         let part =
             |shares: &[Arith<_>; 3]| Fixed::new(shares[ctx.party().index()].clone(), DATA_SCALE);
-        let data = Dataset { features: part(&features), labels: part(&labels) };
+        let data = Dataset { features: part(&features), labels: part(&labels) }.into();
         async move {
             let go_on = |_| ControlFlow::Continue(());
             broken_rules(&ctx, &shape(target), &data, &SETS, scope, go_on).await
@@ -138,7 +138,7 @@ fn every_data_set_that_breaks_a_rule_is_named() {
 fn rows_that_do_not_add_up_are_refused_before_any_message() {
     run3::<SemiHonest, _, _>(1, |ctx| async move {
         let zeros = |columns| Fixed::new(Arith::zeros([ROWS, columns]), DATA_SCALE);
-        let data = Dataset { features: zeros(3), labels: zeros(3) };
+        let data = Dataset { features: zeros(3), labels: zeros(3) }.into();
         let go_on = |_| ControlFlow::Continue(());
         let refused: Result<_> =
             broken_rules(&ctx, &shape(CLASSES), &data, &[5, 7], Scope::All, go_on).await;

@@ -1,10 +1,11 @@
 //! Scaling of features, and folding it into the model.
 
-use crate::common::{distance, uniform};
+use crate::common::{distance, kept, uniform};
 use ndarray::{Array2, Axis, array, concatenate};
 use nn::blueprint::Column::{self, Bounded, Indicator};
 use nn::engine::{Engine, PlainFixed, PlainFloat, PlainTensor, Rounding, Trans, finish};
 use nn::layers::Parameters;
+use nn::rows::Rows;
 use nn::scaling::{FeatureMap, MIN_DEVIATION, input_scale, scale_features};
 use nn::spec::Scaling;
 
@@ -24,13 +25,29 @@ fn standardised(features: &Array2<f64>, columns: &[Column]) -> Array2<f64> {
     out
 }
 
+/// The scaled rows and how they became that, of rows that lie wherever they do.
+fn scaled<E: Engine>(
+    engine: &E,
+    scaling: Scaling,
+    columns: &[Column],
+    features: Rows<E::Tensor>,
+    scale: u32,
+) -> (E::Tensor, FeatureMap<E::Tensor>) {
+    let [count, _] = features.shape(engine);
+    let scaled = finish(scale_features(engine, scaling, columns, features, scale));
+    let (rows, map) = scaled.unwrap();
+    assert_eq!(rows.scale(engine), scale);
+    (rows.select(engine, &(0..count).collect::<Vec<_>>()).unwrap(), map)
+}
+
 fn scale_fixed(features: &Array2<f64>, columns: &[Column], scaling: Scaling) -> Array2<f64> {
     let engine = PlainFixed::new(Rounding::Nearest);
     let features = engine.encode(features, DATA_SCALE).unwrap();
     let scale = input_scale(scaling, DATA_SCALE, ACTIVATIONS);
-    let (scaled, _) = finish(scale_features(&engine, scaling, columns, features, scale)).unwrap();
-    assert_eq!(scaled.scale, scale);
-    PlainFixed::decode(&scaled)
+    let [in_memory, stored] = [Rows::InMemory(features.clone()), kept(features)]
+        .map(|features| scaled(&engine, scaling, columns, features, scale).0);
+    assert_eq!(stored, in_memory, "wherever rows are");
+    PlainFixed::decode(&in_memory)
 }
 
 /// A wide column, a narrow one off the centre, a constant one and an indicator.
@@ -81,7 +98,7 @@ fn the_largest_table_of_the_largest_values_fits() {
 
     let more = concatenate![Axis(0), features, array![[1.0, 1.0]]];
     let engine = PlainFixed::new(Rounding::Nearest);
-    let more = engine.encode(&more, DATA_SCALE).unwrap();
+    let more = Rows::InMemory(engine.encode(&more, DATA_SCALE).unwrap());
     let columns = [Bounded, Bounded];
     let refused = finish(scale_features(&engine, Scaling::Standardise, &columns, more, 13));
     let message = refused.unwrap_err().to_string();
@@ -105,8 +122,8 @@ fn data_with_few_bits_enter_as_they_are() {
     let engine = PlainFixed::new(Rounding::Nearest);
     let features = engine.encode(&uniform(5, 2, 1), 8).unwrap();
     assert_eq!(input_scale(Scaling::None, 8, 13), 8);
-    let scaled = scale_features(&engine, Scaling::None, &[Bounded; 2], features.clone(), 8);
-    assert_eq!(finish(scaled).unwrap().0, features);
+    let rows = Rows::InMemory(features.clone());
+    assert_eq!(scaled(&engine, Scaling::None, &[Bounded; 2], rows, 8).0, features);
     assert_eq!(input_scale(Scaling::Unit, 8, 13), 9);
     assert_eq!(input_scale(Scaling::Standardise, 8, 13), 13);
 }
@@ -120,9 +137,8 @@ fn both_ways<E: Engine<Tensor = PlainTensor<V>>, V: Clone>(
     let (features, columns) = mixed(200);
     let initial = Parameters { weights: uniform(3, 4, 5), bias: uniform(1, 3, 6) };
     let layer = Parameters::public(engine, &initial, [37, ACTIVATIONS + 37]).unwrap();
-    let shared = engine.public(&features, DATA_SCALE).unwrap();
-    let scaled = scale_features(engine, scaling, &columns, shared, ACTIVATIONS);
-    let (scaled, map): (_, FeatureMap<E::Tensor>) = finish(scaled).unwrap();
+    let shared = Rows::InMemory(engine.public(&features, DATA_SCALE).unwrap());
+    let (scaled, map) = scaled(engine, scaling, &columns, shared, ACTIVATIONS);
     let product = engine.matmul(&scaled, Trans::No, &layer.weights, Trans::Yes);
     let direct = engine.add_row(finish(product).unwrap(), &layer.bias).unwrap();
     let folded = finish(map.fold(engine, layer)).unwrap();

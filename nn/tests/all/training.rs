@@ -1,12 +1,13 @@
 //! The course of a training: its events, its end, and what it refuses.
 
-use crate::common::{blueprint, quadrants, uniform};
+use crate::common::{blueprint, kept, quadrants, uniform};
 use mpc_core::error::Error;
 use ndarray::Array2;
 use nn::blueprint::Target;
-use nn::engine::{Engine, PlainFloat, PlainTensor, finish};
+use nn::engine::{Engine, PlainFixed, PlainFloat, PlainTensor, Rounding, finish};
 use nn::network::Network;
 use nn::plan::Plan;
+use nn::rows::Rows;
 use nn::seed::Seed;
 use nn::train::{DATA_SCALE, Dataset, Event, Progress, Trainer, train};
 use nn::twin::train_float;
@@ -93,6 +94,33 @@ fn a_trainer_goes_step_by_step_to_the_same_model() {
     let stepwise = finish(trainer.finish()).unwrap().parameters.remove(0).weights.values;
     let model = train_float(&blueprint, &data, &seed, &mut ()).unwrap();
     assert_eq!(&stepwise, model.parameters().next().unwrap().weights);
+}
+
+#[test]
+fn rows_that_are_not_in_memory_give_the_same_model() {
+    let (data, _) = quadrants(40, 3);
+    let logistic =
+        SPEC.replace("softmax-cross-entropy", "logistic").replace("dense = 2", "dense = 1");
+    for (spec, scaling) in [(SPEC, "standardise"), (SPEC, "unit"), (&logistic, "none")] {
+        let spec = format!("{spec}\n[features]\nscaling = \"{scaling}\"");
+        let blueprint = blueprint(&spec, &data, Target::Classes(2));
+        let engine = PlainFixed::new(Rounding::Nearest);
+        let model = |data: Dataset<Rows<PlainTensor<i64>>>| {
+            let seed = Seed::from_number(1);
+            let trained = finish(train(&engine, &blueprint, data, &seed, &mut ())).unwrap();
+            let numbers = trained.parameters.iter().flat_map(|p| [&p.weights, &p.bias]);
+            numbers.flat_map(|tensor| tensor.values.clone()).collect::<Vec<i64>>()
+        };
+        let encoded = Dataset {
+            features: engine.encode(&data.features, DATA_SCALE).unwrap(),
+            labels: engine.encode(&data.labels, 0).unwrap(),
+        };
+        let stored = Dataset {
+            features: kept(encoded.features.clone()),
+            labels: kept(encoded.labels.clone()),
+        };
+        assert_eq!(model(stored), model(encoded.into()), "{scaling}");
+    }
 }
 
 #[test]

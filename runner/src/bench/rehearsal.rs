@@ -344,7 +344,7 @@ impl Part {
         let there = self.blueprint.data().rows;
         let rows: Vec<usize> = (0..self.checked.iter().sum()).map(|row| row % there).collect();
         let part = |x: &Fixed| Ok(Fixed::new(x.share.select_rows(&rows)?, x.scale));
-        let data = Dataset { features: part(&data.features)?, labels: part(&data.labels)? };
+        let data = Dataset { features: part(&data.features)?, labels: part(&data.labels)? }.into();
         let shape = DataShape { rows: rows.len(), ..self.blueprint.data().clone() };
         let go_on = |_| ControlFlow::Continue(());
         broken_rules(ctx, &shape, &data, &self.checked, scope, go_on).await.map(drop)

@@ -75,6 +75,9 @@ pub struct Limits {
     pub connect_timeout_seconds: u64,
     /// Seconds to wait for a message of another party during a session.
     pub round_timeout_seconds: u64,
+    /// Shares of features, or of labels, that a session keeps in memory, in bytes; of larger data
+    /// it reads the rows of each batch from a file.
+    pub rows_in_memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -85,6 +88,7 @@ impl Default for Limits {
             client_timeout_seconds: 30,
             connect_timeout_seconds: 20,
             round_timeout_seconds: 30,
+            rows_in_memory_bytes: 64 << 20,
         }
     }
 }

@@ -162,8 +162,7 @@ fn examine(
         }
     };
     let file = ShareFile::read(incoming.reader().map_err(stored)?).map_err(explained)?;
-    let opened = file.open(&node.consortium, &node.identity).map_err(explained)?;
-    let header = opened.header();
+    let header = file.check(&node.consortium, &node.identity).map_err(explained)?;
     let data_set = &header.data_set;
     if data_set.owner != *owner {
         let message = format!("the share file is of {}, but {owner} sends it", data_set.owner);
@@ -175,7 +174,7 @@ fn examine(
             .with_hint("share the data again with `tercet share` to submit it as a new data set"));
     }
     let received = Timestamp::now();
-    let receipt = Receipt::sign(header, digest, received, &node.identity);
+    let receipt = Receipt::sign(&header, digest, received, &node.identity);
     Ok(StoredSubmission {
         id: data_set.id,
         owner: data_set.owner.clone(),

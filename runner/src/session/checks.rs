@@ -9,6 +9,7 @@ use mpc_core::error::Result;
 use mpc_core::security::Security;
 use mpc_core::share::Fixed;
 use nn::inputs::{Scope, broken_rules};
+use nn::rows::Rows;
 use nn::train::Dataset;
 use std::ops::ControlFlow;
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ use tokio::sync::watch;
 pub(super) async fn broken_sets<S: Security>(
     ctx: &Ctx<S>,
     prepared: &Prepared,
-    data: &Dataset<Fixed>,
+    data: &Dataset<Rows<Fixed>>,
     news: &watch::Sender<News>,
 ) -> Result<Vec<usize>> {
     let scope = match prepared.job.check_inputs() {

@@ -28,6 +28,7 @@ use mpc_core::ring::Z64;
 use mpc_core::security::{self, Malicious, SemiHonest};
 use mpc_core::share::{Arith, Fixed, Words};
 use nn::engine::Mpc;
+use nn::rows::Rows;
 use nn::seed::Seed;
 use nn::spec::Metric;
 use nn::train::{Dataset, Event, Observer, TrainedModel, train_from};
@@ -60,7 +61,7 @@ pub(super) enum Loaded {
     /// None.
     Nothing,
     /// The rows of a training, with their labels.
-    DataSets(Dataset<Fixed>),
+    DataSets(Dataset<Rows<Fixed>>),
     /// The rows of a question.
     Rows(Fixed),
 }
@@ -227,7 +228,7 @@ async fn train_shared<S: security::Security>(
     ctx: Ctx<S>,
     node: &Arc<Node>,
     prepared: &Prepared,
-    data: Dataset<Fixed>,
+    data: Dataset<Rows<Fixed>>,
     mut told: impl Observer,
 ) -> Result<TrainedModel<Fixed>> {
     let seed = match prepared.job.spec().training.seed {

@@ -1,87 +1,95 @@
 //! The shares that a session computes on, from the share files that members submitted.
 
 use super::prepare::Prepared;
+use super::table::Table;
 use crate::control::SessionFault;
 use crate::node::Node;
-use crate::sharefile::{ShareFile, Submission};
+use crate::sharefile::{Held, Manifest, ShareFile, ShareFileError, Submission};
 use crate::store::StoredSubmission;
-use mpc_core::share::{Arith, Fixed, Words};
+use mpc_core::share::Fixed;
+use nn::rows::Rows;
 use nn::train::Dataset;
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::time::Instant;
 
-/// Opens the submissions of a session and puts their rows one below the other.
+/// Opens the submissions of a session and puts their rows one below the other; in memory, where
+/// the node's limits allow that.
 ///
 /// # Errors
 /// When a share file cannot be read, is no longer what was accepted, or does not
-/// have the shape that the schema prescribes.
-pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Fixed>, SessionFault> {
+/// have the shape that the schema prescribes; when there is no room for the rows.
+pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixed>>, SessionFault> {
     let started = Instant::now();
-    let rows = prepared.blueprint.data().rows;
-    let [mut features, mut labels] =
-        columns(prepared).map(|columns| Stack::with_capacity(rows, columns));
+    let data = prepared.blueprint.data();
+    let columns = [data.columns.len(), data.target.columns()];
+    let no_room = |e: io::Error| {
+        let dir = node.config.data_dir.display();
+        SessionFault::internal(format!(
+            "the rows cannot be kept in {dir}: {e}; make room there, or let more of them be kept in \
+             memory (limits.rows-in-memory-bytes)"
+        ))
+    };
+    let (in_memory, dir) = (node.config.limits.rows_in_memory_bytes, &node.config.data_dir);
+    let table = |columns| Table::new([data.rows, columns], in_memory, dir).map_err(no_room);
+    let (mut features, mut labels) = (table(columns[0])?, table(columns[1])?);
     let mut scale = None;
     for submission in &prepared.submissions {
-        let opened = open_submission(node, submission)?;
-        require_shape(prepared, submission, &opened)?;
-        let manifest = &opened.header().data_set;
+        let file = share_file(node, submission)?;
+        // Trusted when all of it was read; nothing is done with the words before.
+        let manifest = &file.header().data_set;
+        require_shape(columns, submission, manifest)?;
         if scale.replace(manifest.scale).is_some_and(|first| first != manifest.scale) {
             return Err(failed(submission, "it has another scale than the others"));
         }
-        // The shape was checked, and fits in memory since the words do.
-        let words = manifest.rows as usize * features.columns;
-        let (first, second) = opened.into_components();
-        let ((first, first_labels), (second, second_labels)) =
-            (first.split_at(words), second.split_at(words));
-        features.append(first, second);
-        labels.append(first_labels, second_labels);
+        // The shape is that of words that were counted.
+        let words_of_features = manifest.rows as usize * columns[0];
+        let mut taken = [0; 2];
+        let take = |held: Held, words: &[u64]| {
+            let taken = &mut taken[held as usize];
+            let end = words_of_features.saturating_sub(*taken).min(words.len());
+            *taken += words.len();
+            features.append(held, &words[..end])?;
+            Ok(labels.append(held, &words[end..])?)
+        };
+        file.open_into(&node.consortium, &node.identity, take).map_err(|error| match error {
+            Unloaded::File(error) => failed(submission, error),
+            Unloaded::Rows(error) => no_room(error),
+        })?;
     }
     let scale = scale.ok_or_else(|| SessionFault::internal("there are no data"))?;
+    let [features, labels] = [features.finish(scale), labels.finish(scale)];
+    let (features, labels) = (features.map_err(no_room)?, labels.map_err(no_room)?);
     tracing::info!(
         session = %prepared.agreement.session,
-        rows,
+        rows = data.rows,
+        in_memory = matches!(features, Rows::InMemory(_)),
         seconds = started.elapsed().as_secs_f64(),
         "shares loaded"
     );
-    Ok(Dataset { features: features.finish(scale), labels: labels.finish(scale) })
+    Ok(Dataset { features, labels })
 }
 
-/// Columns of the features and of the labels.
-fn columns(prepared: &Prepared) -> [usize; 2] {
-    let data = prepared.blueprint.data();
-    [data.columns.len(), data.target.columns()]
+/// Why rows could not be taken out of a share file.
+enum Unloaded {
+    File(ShareFileError),
+    Rows(io::Error),
 }
 
-/// Rows of several data sets, one below the other.
-struct Stack {
-    columns: usize,
-    /// Words that are filled.
-    filled: usize,
-    first: Words,
-    second: Words,
-}
-
-impl Stack {
-    fn with_capacity(rows: usize, columns: usize) -> Self {
-        let words = rows * columns;
-        Stack { columns, filled: 0, first: Words::zeroed(words), second: Words::zeroed(words) }
-    }
-
-    /// The rows were added up from what is appended here, so there is room.
-    fn append(&mut self, first: &[u64], second: &[u64]) {
-        let place = self.filled..self.filled + first.len();
-        self.first[place.clone()].copy_from_slice(first);
-        self.second[place.clone()].copy_from_slice(second);
-        self.filled = place.end;
-    }
-
-    fn finish(self, scale: u32) -> Fixed {
-        let shape = [self.filled / self.columns, self.columns];
-        Fixed::new(Arith::from_components(shape, self.first, self.second), scale)
+impl From<ShareFileError> for Unloaded {
+    fn from(error: ShareFileError) -> Self {
+        Unloaded::File(error)
     }
 }
 
-/// Verifies and decrypts a stored share file once more: the disk is not trusted.
+impl From<io::Error> for Unloaded {
+    fn from(error: io::Error) -> Self {
+        Unloaded::Rows(error)
+    }
+}
+
+/// Verifies and decrypts a stored share file once more, as [`share_file`] does, into memory.
 ///
 /// # Errors
 /// When it cannot be read or is not what was accepted.
@@ -89,27 +97,33 @@ pub fn open_submission(
     node: &Node,
     submission: &StoredSubmission,
 ) -> Result<Submission, SessionFault> {
+    let opened = share_file(node, submission)?.open(&node.consortium, &node.identity);
+    opened.map_err(|e| failed(submission, e))
+}
+
+/// A stored share file, found to be what was accepted: the disk is not trusted.
+fn share_file(
+    node: &Node,
+    submission: &StoredSubmission,
+) -> Result<ShareFile<BufReader<File>>, SessionFault> {
     let reader = node.store.share_file(submission).map_err(|e| failed(submission, e))?;
     let file = ShareFile::read(reader).map_err(|e| failed(submission, e))?;
     if file.digest() != submission.file {
         return Err(failed(submission, "its file was altered since it was accepted"));
     }
-    let opened = file.open(&node.consortium, &node.identity);
-    let opened = opened.map_err(|e| failed(submission, e))?;
-    if opened.header().data_set.digest() != submission.manifest {
+    if file.header().data_set.digest() != submission.manifest {
         return Err(failed(submission, "it is not the data set that was accepted"));
     }
-    Ok(opened)
+    Ok(file)
 }
 
 fn require_shape(
-    prepared: &Prepared,
+    columns: [usize; 2],
     submission: &StoredSubmission,
-    opened: &Submission,
+    manifest: &Manifest,
 ) -> Result<(), SessionFault> {
-    let manifest = &opened.header().data_set;
     let found = [manifest.feature_columns, manifest.label_columns];
-    let expected = columns(prepared).map(|columns| columns as u64);
+    let expected = columns.map(|columns| columns as u64);
     if found == expected && manifest.rows == submission.rows {
         return Ok(());
     }

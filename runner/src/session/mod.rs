@@ -15,7 +15,9 @@ mod prepare;
 mod query;
 mod rehearse;
 mod rendezvous;
+mod sealed_rows;
 mod supply;
+mod table;
 mod train_error;
 
 pub use agreement::{Agreement, DataSetDigest, Offer, Purpose};

@@ -144,7 +144,7 @@ pub(super) async fn answer<S: Security>(
     };
     // Rows beyond their bounds could make a network overflow, and tell more than an answer.
     let labels = Fixed::new(Arith::zeros([of, 0]), rows.scale);
-    let data = Dataset { features: rows, labels };
+    let data = Dataset { features: rows.clone(), labels }.into();
     let step = ctx.step("check-inputs");
     if broken_rules(&step, shape, &data, &[of], Scope::Features, checked).await? == [true] {
         return Ok(None);
@@ -156,7 +156,7 @@ pub(super) async fn answer<S: Security>(
     let progress = |rows: usize| {
         done(Progress { epoch: 1, epochs: 1, batch: rows as u64, batches: of as u64 });
     };
-    infer(&engine, &model, &data.features, prepared.query.answer, progress).await.map(Some)
+    infer(&engine, &model, &rows, prepared.query.answer, progress).await.map(Some)
 }
 
 /// Weights and bias of each layer, of the tensors of a model one after the other.

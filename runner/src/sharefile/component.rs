@@ -1,5 +1,6 @@
 //! The three components of a shared tensor.
 
+use super::ShareFileError;
 use crate::digest::{Canonical, Digest};
 use crate::envelope::{EnvelopeError, Opener, Sealer};
 use mpc_core::party::PartyId;
@@ -7,7 +8,6 @@ use mpc_core::share::Words;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
 use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ const SECRET_BYTES: usize = 32;
 const BLOCK_WORDS: usize = 8192;
 
 /// The seed of a component, or the blind of a commitment: 32 secret bytes.
-pub struct Seed(Zeroizing<[u8; SECRET_BYTES]>);
+pub(super) struct Seed(Zeroizing<[u8; SECRET_BYTES]>);
 
 impl Seed {
     pub(super) fn random(rng: &mut impl CryptoRng) -> Self {
@@ -78,59 +78,47 @@ impl WordHash {
     }
 }
 
-/// One component as a party receives it.
-pub enum Component {
-    /// The seed that expands to its words.
-    Seed(Seed),
-    /// Its words.
-    Explicit(Words),
-}
+/// Takes the words of a component, some at a time and in order.
+pub(super) type Taker<'a, E> = &'a mut dyn FnMut(&[u64]) -> Result<(), E>;
 
-impl Component {
-    /// Reads component `index` of `words` words and its commitment.
-    pub(super) fn read<R: Read>(
-        from: &mut Opener<R>,
-        index: usize,
-        words: usize,
-    ) -> Result<(Self, Digest), EnvelopeError> {
-        let secret = Seed::read(from)?;
-        if index != EXPLICIT {
-            let commitment = secret.commitment(index);
-            return Ok((Component::Seed(secret), commitment));
-        }
-        let mut all = Words::zeroed(words);
-        let mut hash = WordHash::default();
-        let mut bytes = Zeroizing::new(vec![0; 8 * BLOCK_WORDS]);
-        for block in all.chunks_mut(BLOCK_WORDS) {
-            let bytes = &mut bytes[..8 * block.len()];
-            from.read(bytes)?;
-            hash.update(bytes);
-            for (word, bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
-                *word = u64::from_le_bytes(*bytes);
+/// Reads component `index` of `words` words, hands them on where somebody takes them, and returns
+/// its commitment.
+pub(super) fn read<R: Read, E: From<ShareFileError>>(
+    from: &mut Opener<R>,
+    index: usize,
+    words: usize,
+    mut taker: Option<Taker<'_, E>>,
+) -> Result<Digest, E> {
+    let broken = |error: EnvelopeError| E::from(ShareFileError::from(error));
+    let secret = Seed::read(from).map_err(broken)?;
+    let mut block = Words::zeroed(words.min(BLOCK_WORDS));
+    let lengths = (0..words).step_by(BLOCK_WORDS).map(|start| BLOCK_WORDS.min(words - start));
+    if index != EXPLICIT {
+        // Nothing but the seed was sent: it need not be expanded for nobody.
+        if let Some(take) = taker {
+            let mut stream = secret.stream();
+            for length in lengths {
+                let block = &mut block[..length];
+                block.iter_mut().for_each(|word| *word = stream.next_word());
+                take(block)?;
             }
         }
-        Ok((Component::Explicit(all), secret.blinded(index, hash)))
+        return Ok(secret.commitment(index));
     }
-
-    /// All words of the component, of which there are `words`.
-    pub fn into_words(self, words: usize) -> Words {
-        match self {
-            Component::Seed(seed) => {
-                let mut stream = seed.stream();
-                (0..words).map(|_| stream.next_word()).collect()
-            }
-            Component::Explicit(words) => words,
+    let mut hash = WordHash::default();
+    let mut bytes = Zeroizing::new(vec![0; 8 * block.len()]);
+    for length in lengths {
+        let (block, bytes) = (&mut block[..length], &mut bytes[..8 * length]);
+        from.read(bytes).map_err(broken)?;
+        hash.update(bytes);
+        for (word, bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        if let Some(take) = &mut taker {
+            take(block)?;
         }
     }
-}
-
-impl fmt::Debug for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Component::Seed(_) => "Component(seed withheld)",
-            Component::Explicit(_) => "Component(words withheld)",
-        })
-    }
+    Ok(secret.blinded(index, hash))
 }
 
 /// The two components that a party holds, in the order of its payload.

@@ -28,11 +28,10 @@ mod header;
 mod read;
 mod split;
 
-pub use component::{Component, Seed};
 pub use error::{ShareError, ShareFileError};
 pub use files::{SHARE_FILE_EXTENSION, WrittenFile, share_file_path};
 pub use header::{DataSetId, MAX_WORDS, Manifest, NotADataSetId, ShareHeader};
-pub use read::{ShareFile, Submission};
+pub use read::{Held, ShareFile, Submission};
 pub use split::{Sharing, Split};
 
 /// The kind of the envelope.

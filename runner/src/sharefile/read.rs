@@ -1,7 +1,7 @@
 //! Reading a share file: the header first, then who made it, then the shares.
 
-use super::component::held_by;
-use super::{Component, KIND, ShareFileError, ShareHeader};
+use super::component::{self, held_by};
+use super::{KIND, ShareFileError, ShareHeader};
 use crate::consortium::Consortium;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
@@ -84,35 +84,81 @@ impl<R: Read + Seek> ShareFile<R> {
         })
     }
 
-    /// Verifies and decrypts the file, and checks the components against the
-    /// commitments in the header.
+    /// Verifies and decrypts the file, and checks the components against the commitments in the
+    /// header.
     ///
     /// # Errors
     /// Those of [`ShareFile::verify`] and [`ShareFile::require_recipient`]; when
     /// the payload does not decrypt, or a component is not what was committed to.
+    pub fn check(
+        self,
+        consortium: &Consortium,
+        identity: &Identity,
+    ) -> Result<ShareHeader, ShareFileError> {
+        self.read_payload(consortium, identity, None::<Taker<'_, ShareFileError>>)
+    }
+
+    /// The same, and hands on the words of both components, one a cell of the tensor: first the
+    /// one, then the other, some words at a time. They are what was committed to only if this
+    /// succeeds.
+    ///
+    /// # Errors
+    /// Those of [`ShareFile::check`] and of `take`.
+    pub fn open_into<E: From<ShareFileError>>(
+        self,
+        consortium: &Consortium,
+        identity: &Identity,
+        mut take: impl FnMut(Held, &[u64]) -> Result<(), E>,
+    ) -> Result<ShareHeader, E> {
+        self.read_payload(consortium, identity, Some(&mut take))
+    }
+
+    /// The same, of a data set that is known to fit into memory.
+    ///
+    /// # Errors
+    /// Those of [`ShareFile::check`].
     pub fn open(
         self,
         consortium: &Consortium,
         identity: &Identity,
     ) -> Result<Submission, ShareFileError> {
+        let words = self.header.data_set.words();
+        let mut components = [Words::zeroed(words), Words::zeroed(words)];
+        let mut filled = [0; 2];
+        let header = self.open_into(consortium, identity, |held, words| {
+            let start = filled[held as usize];
+            filled[held as usize] += words.len();
+            components[held as usize][start..filled[held as usize]].copy_from_slice(words);
+            Ok::<_, ShareFileError>(())
+        })?;
+        Ok(Submission { header, components })
+    }
+
+    fn read_payload<E: From<ShareFileError>>(
+        self,
+        consortium: &Consortium,
+        identity: &Identity,
+        mut taker: Option<Taker<'_, E>>,
+    ) -> Result<ShareHeader, E> {
         let owner = self.owner(consortium)?;
         let (verifying_key, name) = (owner.verifying_key(), owner.name().as_str());
-        self.envelope.verify(verifying_key, name)?;
+        self.envelope.verify(verifying_key, name).map_err(ShareFileError::from)?;
         self.require_recipient(consortium, identity.card())?;
-        let mut opener = self.envelope.opener(verifying_key, name, identity.decryption_key())?;
-        let words = self.header.data_set.words();
-        let mut component = |index: usize| -> Result<Component, ShareFileError> {
-            let (component, commitment) = Component::read(&mut opener, index, words)?;
-            if commitment.ct_eq(&self.header.data_set.components[index]) {
-                Ok(component)
-            } else {
-                Err(ShareFileError::Commitment { owner: owner.name().clone(), component: index })
+        let opener = self.envelope.opener(verifying_key, name, identity.decryption_key());
+        let mut opener = opener.map_err(ShareFileError::from)?;
+        let (data_set, indices) = (&self.header.data_set, held_by(self.header.party));
+        for (held, index) in [Held::First, Held::Second].into_iter().zip(indices) {
+            let mut of_component =
+                taker.as_mut().map(|take| move |words: &[u64]| take(held, words));
+            let taker = of_component.as_mut().map(|take| take as component::Taker<'_, E>);
+            let commitment = component::read(&mut opener, index, data_set.words(), taker)?;
+            if !commitment.ct_eq(&data_set.components[index]) {
+                let owner = owner.name().clone();
+                return Err(ShareFileError::Commitment { owner, component: index }.into());
             }
-        };
-        let [first, second] = held_by(self.header.party);
-        let (first, second) = (component(first)?, component(second)?);
-        opener.finish()?;
-        Ok(Submission { header: self.header, first, second })
+        }
+        opener.finish().map_err(ShareFileError::from)?;
+        Ok(self.header)
     }
 
     fn owner<'c>(&self, consortium: &'c Consortium) -> Result<&'c Card, ShareFileError> {
@@ -128,12 +174,22 @@ impl<R: Read + Seek> ShareFile<R> {
     }
 }
 
+/// One of the two components that a party holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// That with the party's own number.
+    First,
+    /// The next.
+    Second,
+}
+
+type Taker<'a, E> = &'a mut dyn FnMut(Held, &[u64]) -> Result<(), E>;
+
 /// What one party holds of a data set.
 #[derive(Debug)]
 pub struct Submission {
     header: ShareHeader,
-    first: Component,
-    second: Component,
+    components: [Words; 2],
 }
 
 impl Submission {
@@ -145,7 +201,7 @@ impl Submission {
     /// The two components, one word a cell of the tensor: all features row by
     /// row, then all labels row by row.
     pub fn into_components(self) -> (Words, Words) {
-        let words = self.header.data_set.words();
-        (self.first.into_words(words), self.second.into_words(words))
+        let [first, second] = self.components;
+        (first, second)
     }
 }

@@ -146,7 +146,7 @@ async fn session<S: Security>(ctx: Ctx<S>, case: &Case) -> Result<()> {
     let blueprint = case.blueprint();
     let zeros = |columns, scale| Fixed::new(Arith::zeros([case.rows(), columns]), scale);
     let features = zeros(blueprint.data().columns.len(), DATA_SCALE);
-    let data = Dataset { features, labels: zeros(case.classes, 0) };
+    let data = Dataset { features, labels: zeros(case.classes, 0) }.into();
     let go_on = |_| ControlFlow::Continue(());
     let check = ctx.step("check-inputs");
     broken_rules(&check, blueprint.data(), &data, &case.sets, Scope::Labels, go_on).await?;

@@ -33,6 +33,36 @@ fn a_model_is_trained_on_shares_and_only_its_receiver_can_fetch_it() {
     assert!(right > 290, "{right} of 300 unseen rows are classified rightly");
 }
 
+/// Two parties read the rows of each batch from files, which cannot be told from outside.
+#[test]
+fn rows_need_not_be_in_memory() {
+    let mut trial = Trial::new();
+    for (party, bytes) in [(0, 0), (1, 1 << 20), (2, 0)] {
+        trial.limit(party, "rows-in-memory-bytes", bytes);
+        trial.start(party);
+    }
+    let trial = trial.with_data(121);
+    for security in ["semi-honest", "malicious"] {
+        let text = format!(
+            "reveal = [\"model\", \"accuracy\"]\nsecurity = \"{security}\"\ncheck_inputs = \"all\"\n{}\n\
+             [validation]\nfraction = 0.3\nmetrics = [\"accuracy\"]",
+            job(5)
+        );
+        trial.job("job", &text);
+        let trained = trial.ok("analyst", &["train", "job.toml"]);
+        assert!(trained["figures"]["accuracy"].as_f64().unwrap() > 0.9, "{trained}");
+        let outputs = outputs_of(&trial, "job");
+        let right = outputs.rows().into_iter().enumerate().filter(|(row, outputs)| {
+            outputs.iter().enumerate().all(|(class, x)| *x <= outputs[row % 3] || class == row % 3)
+        });
+        assert!(right.count() >= 28, "of 30 rows");
+        std::fs::remove_dir_all(trial.path("job")).unwrap();
+    }
+    for (party, in_memory) in [(0, false), (1, true), (2, false)] {
+        trial.await_log(party, &format!("\"in_memory\":{in_memory}"));
+    }
+}
+
 /// Rows of a named data set are judged by and not trained on, whoever's the others are.
 #[test]
 fn a_data_set_is_kept_back_by_name() {

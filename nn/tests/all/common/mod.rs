@@ -1,7 +1,10 @@
 //! Small data sets and blueprints for the tests.
 
-use ndarray::Array2;
+use mpc_core::error::{Error, Result};
+use ndarray::{Array2, Axis, s};
 use nn::blueprint::{Blueprint, Column, DataShape, Target};
+use nn::engine::PlainTensor;
+use nn::rows::{Rows, StoredRows};
 use nn::spec::Spec;
 use nn::train::Dataset;
 use rand::RngExt;
@@ -40,4 +43,34 @@ pub fn quadrants(rows: usize, seed: u64) -> (Dataset<Array2<f64>>, Vec<usize>) {
 pub fn distance(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     assert_eq!(a.dim(), b.dim());
     (a - b).fold(0.0, |max, difference| difference.abs().max(max))
+}
+
+/// The rows of a tensor, which are handed out and taken back as an application would that does
+/// not have them in memory.
+pub fn kept(rows: PlainTensor<i64>) -> Rows<PlainTensor<i64>> {
+    Rows::Stored { rows: Box::new(Kept(rows.values)), scale: rows.scale }
+}
+
+struct Kept(Array2<i64>);
+
+/// No scale that anything has.
+const NO_SCALE: u32 = 77;
+
+impl StoredRows<PlainTensor<i64>> for Kept {
+    fn shape(&self) -> [usize; 2] {
+        [self.0.nrows(), self.0.ncols()]
+    }
+
+    fn read(&self, rows: &[usize]) -> Result<PlainTensor<i64>> {
+        Ok(PlainTensor { values: self.0.select(Axis(0), rows), scale: NO_SCALE })
+    }
+
+    fn write(&mut self, first: usize, part: &PlainTensor<i64>) -> Result<()> {
+        let end = first + part.values.nrows();
+        if end > self.0.nrows() {
+            return Err(Error::Rows(format!("there is no row {end}")));
+        }
+        self.0.slice_mut(s![first..end, ..]).assign(&part.values);
+        Ok(())
+    }
 }
