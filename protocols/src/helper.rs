@@ -13,12 +13,14 @@
 //! | first component | `x_h` | `x_{h+1}` | `x_{h+2}` |
 //! | second component | `x_{h+1}` | `x_{h+2}` | `x_h` |
 
+use crate::thirds::drawn;
 use crate::wire::{pack_words, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
+use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
 use mpc_core::ring::Z64;
-use mpc_core::ring::pack::packed_len;
+use mpc_core::ring::pack::{pack, packed_len};
 use mpc_core::ring::prg::Prg;
 use mpc_core::security::Security;
 use mpc_core::share::{Arith, Words};
@@ -43,18 +45,13 @@ impl Role {
     }
 }
 
-/// A free choice between two words by a 0/1 bit, without a branch.
-fn choose(bit: u64, if_zero: u64, if_one: u64) -> u64 {
-    if_zero ^ ((if_zero ^ if_one) & bit.wrapping_neg())
-}
-
-/// A sharing of `table(x_h, x_{h+1})[bit(x_{h+2})]` for every element of `x`.
+/// A sharing of `table(x_h, x_{h+1})[bit(x_{h+2})]` for every element of `x`, modulo `2^width`: the
+/// components add up to it, and bits beyond say nothing.
 ///
-/// Entries and result are multiples of `2^granularity`. `table` gives the helper's two entries in
-/// that unit; `bit` gives the others' choice, 0 or 1.
+/// `table` gives the helper's two entries, `bit` the others' choice, 0 or 1.
 ///
 /// # Cost
-/// One round; per element the helper sends four entries of `64 - granularity` bits and the
+/// One round; per element the helper sends four entries of `width` bits and the
 /// others one each: twice that many bits a party when the turns are even.
 ///
 /// # Security
@@ -64,82 +61,95 @@ fn choose(bit: u64, if_zero: u64, if_one: u64) -> u64 {
 pub async fn lookup<S: Security>(
     ctx: &Ctx<S>,
     x: &Arith<Z64>,
-    granularity: u32,
+    width: u32,
     table: impl Fn(u64, u64) -> [u64; 2],
     bit: impl Fn(u64) -> u64,
 ) -> Result<Arith<Z64>> {
-    let (helper, len, width) = (ctx.turn(), x.len(), 64 - granularity);
+    let (helper, len) = (ctx.turn(), x.len());
     let mut draw = ctx.draw();
-    // All is in units of 2^granularity, of which the lowest `width` bits count, until the end.
-    let drawn = |stream: &mut Prg, len| Words::overwritten(len, |words| stream.fill_words(words));
-    let lifted = |mut words: Words| {
-        words.iter_mut().for_each(|word| *word <<= granularity);
-        words
-    };
-    let (one, two) = (packed_len(len, width as usize), packed_len(2 * len, width as usize));
+    let one = packed_len(len, width as usize);
     // Every stream first gives a component of the result, then the masks of both entries.
     let (first, second) = match Role::of(ctx.party(), helper) {
         Role::Helper => {
             let (first, second) =
                 (drawn(&mut draw.with_prev, len), drawn(&mut draw.with_next, len));
-            let entries = Words::overwritten(2 * len, |entries| {
-                let (zeros, ones) = entries.split_at_mut(len);
+            let mut zeros = Words::unset(len);
+            let ones = Words::overwritten(len, |ones| {
                 let known = x.first().iter().zip(x.second());
                 let own = first.iter().zip(&*second).map(|(a, b)| a.wrapping_add(*b));
                 for (((zero, one), (a, b)), own) in zeros.iter_mut().zip(ones).zip(known).zip(own) {
                     [*zero, *one] = table(*a, *b).map(|entry| entry.wrapping_sub(own));
                 }
             });
-            let masked = |stream: &mut Prg, mut entries: Words| {
-                stream.add_words(&mut entries);
-                pack_words(&entries, width)
-            };
-            let to_next = masked(&mut draw.with_prev, entries.clone());
-            let to_prev = masked(&mut draw.with_next, entries);
+            let mut to_next = Payload::written(2 * one, |bytes| {
+                for (bytes, entries) in bytes.chunks_exact_mut(one.max(1)).zip([zeros, ones]) {
+                    pack(&entries, width as usize, bytes);
+                }
+            });
+            let mut to_prev = Payload::from(&to_next[..]);
+            xor(&mut to_next, &masks(&mut draw.with_prev, len, width));
+            xor(&mut to_prev, &masks(&mut draw.with_next, len, width));
             ctx.exchange(Message { to_prev, to_next, ..Message::default() }).await;
             (first, second)
         }
         Role::Next => {
             let first = drawn(&mut draw.with_prev, len);
-            let masks = drawn(&mut draw.with_prev, 2 * len);
-            let bits = Words::map(x.second(), &bit);
-            let to_next = pack_words(&chosen(&bits, &masks), width);
-            let expected =
-                Message { to_next, expect_prev: two, expect_next: one, ..Message::default() };
+            let masks = masks(&mut draw.with_prev, len, width);
+            let choice = choice(x.second(), width, bit);
+            let to_next = chosen(&choice, &masks);
+            let (expect_prev, expect_next) = (2 * one, one);
+            let expected = Message { to_next, expect_prev, expect_next, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = unpack_words(ctx, helper, received.from_prev, 2 * len, width)?;
-            let mask = unpack_words(ctx, helper.prev(), received.from_next, len, width)?;
-            (first, unmasked(&bits, &entries, &mask))
+            let mut entry = chosen(&choice, &received.from_prev);
+            xor(&mut entry, &received.from_next);
+            (first, unpack_words(ctx, helper, entry, len, width)?)
         }
         Role::Prev => {
             let second = drawn(&mut draw.with_next, len);
-            let masks = drawn(&mut draw.with_next, 2 * len);
-            let bits = Words::map(x.first(), &bit);
-            let to_prev = pack_words(&chosen(&bits, &masks), width);
-            let expected =
-                Message { to_prev, expect_prev: one, expect_next: two, ..Message::default() };
+            let masks = masks(&mut draw.with_next, len, width);
+            let choice = choice(x.first(), width, bit);
+            let to_prev = chosen(&choice, &masks);
+            let (expect_prev, expect_next) = (one, 2 * one);
+            let expected = Message { to_prev, expect_prev, expect_next, ..Message::default() };
             let received = ctx.exchange(expected).await;
-            let entries = unpack_words(ctx, helper, received.from_next, 2 * len, width)?;
-            let mask = unpack_words(ctx, helper.next(), received.from_prev, len, width)?;
-            (unmasked(&bits, &entries, &mask), second)
+            let mut entry = chosen(&choice, &received.from_next);
+            xor(&mut entry, &received.from_prev);
+            (unpack_words(ctx, helper, entry, len, width)?, second)
         }
     };
-    Ok(Arith::from_components(x.shape(), lifted(first), lifted(second)))
+    Ok(Arith::from_components(x.shape(), first, second))
 }
 
-/// The entry that each bit chooses from two tables one after the other.
-fn chosen(bits: &[u64], entries: &[u64]) -> Words {
-    let (zeros, ones) = entries.split_at(bits.len());
-    Words::overwritten(bits.len(), |chosen| {
-        let entries = zeros.iter().zip(ones);
-        for ((to, bit), (zero, one)) in chosen.iter_mut().zip(bits).zip(entries) {
-            *to = choose(*bit, *zero, *one);
+/// Masks of both entries, packed as these are: two tables one after the other.
+fn masks(stream: &mut Prg, len: usize, width: u32) -> Payload {
+    let bits = len * width as usize;
+    let one = packed_len(len, width as usize);
+    Payload::written(2 * one, |bytes| {
+        stream.fill_bytes(bytes);
+        // Bits beyond the last element of a table stay zero.
+        let last = u8::MAX >> (bits.next_multiple_of(8) - bits);
+        for table in bytes.chunks_exact_mut(one.max(1)) {
+            table[one - 1] &= last;
         }
     })
 }
 
-fn unmasked(bits: &[u64], entries: &[u64], mask: &[u64]) -> Words {
-    let mut values = chosen(bits, entries);
-    values.iter_mut().zip(mask).for_each(|(value, mask)| *value = value.wrapping_sub(*mask));
-    values
+/// The bit of each word, in all bits of its place in a table.
+fn choice(words: &[u64], width: u32, bit: impl Fn(u64) -> u64) -> Payload {
+    pack_words(&Words::map(words, |word| bit(word).wrapping_neg()), width)
+}
+
+/// The entries that are chosen of two tables one after the other, without a branch.
+fn chosen(choice: &[u8], tables: &[u8]) -> Payload {
+    let (zeros, ones) = tables.split_at(choice.len());
+    Payload::written(choice.len(), |chosen| {
+        let entries = zeros.iter().zip(ones).zip(choice);
+        for (to, ((zero, one), choice)) in chosen.iter_mut().zip(entries) {
+            *to = zero ^ ((zero ^ one) & choice);
+        }
+    })
+}
+
+fn xor(bytes: &mut [u8], with: &[u8]) {
+    bytes.iter_mut().zip(with).for_each(|(byte, with)| *byte ^= with);
 }

@@ -16,6 +16,10 @@ use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
 use std::sync::Arc;
 
+/// Words that are masked at a time, by both streams: they stay in the first-level cache. An even
+/// number, since a draw begins with a block of the cipher.
+const AT_A_TIME: usize = 1 << 10;
+
 /// Turns `z = z_0 + z_1 + z_2` into a replicated sharing.
 ///
 /// # Preconditions
@@ -40,18 +44,25 @@ pub async fn reshare<S: Security, R: Ring>(
     // Step 2: send z_i to P_{i-1}.
     let (mut draw, len, width) = (ctx.draw(), words.len(), R::BITS - granularity);
     let (first, packed) = if granularity == 0 {
-        draw.with_next.add_words(&mut words);
-        draw.with_prev.sub_words(&mut words);
+        for words in words.chunks_mut(AT_A_TIME) {
+            draw.with_next.add_words(words);
+            draw.with_prev.sub_words(words);
+        }
         let words = Arc::new(words);
         let packed = pack_shared(&words, width);
         (words, packed)
     } else {
-        let mut upper = Words::overwritten(len, |mask| draw.with_next.fill_words(mask));
-        draw.with_prev.sub_words(&mut upper);
-        for (z, upper) in words.iter_mut().zip(&mut *upper) {
-            *z = z.wrapping_add(*upper << granularity);
-            *upper = *z >> granularity;
-        }
+        let upper = Words::overwritten(len, |upper| {
+            let parts = words.chunks_mut(AT_A_TIME).zip(upper.chunks_mut(AT_A_TIME));
+            for (words, upper) in parts {
+                draw.with_next.fill_words(upper);
+                draw.with_prev.sub_words(upper);
+                for (z, upper) in words.iter_mut().zip(upper) {
+                    *z = z.wrapping_add(*upper << granularity);
+                    *upper = *z >> granularity;
+                }
+            }
+        });
         (Arc::new(words), pack_words(&upper, width))
     };
     let mut second = pass_words(ctx, packed, len, width).await?;

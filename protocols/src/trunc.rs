@@ -88,7 +88,10 @@ impl Truncation {
         if S::VERIFIED {
             self.finish_in_two_rounds(ctx).await
         } else {
-            self.less_wraps_by_lookup(ctx).await?.plus(&self.quotient)
+            let granularity = 64 - self.f;
+            let less_wraps = self.less_wraps_by_lookup(ctx).await?;
+            let lifted = |wraps: u64, quotient: u64| quotient.wrapping_add(wraps << granularity);
+            less_wraps.combine("truncation", &self.quotient, lifted)
         }
     }
 
@@ -162,18 +165,17 @@ impl Truncation {
         [bits(2), bits(1)]
     }
 
-    /// `-w 2^(64-f)` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
+    /// `-w` modulo `2^f` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
     /// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
     /// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
     /// PoPETs 2020).
     async fn less_wraps_by_lookup<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
-        let granularity = 64 - self.f;
         let entries = |a: u64, b: u64| {
             let (sum, carry) = a.overflowing_add(b);
             let carry = u64::from(carry);
             [carry, carry + (sum >> 63)].map(u64::wrapping_neg)
         };
-        lookup(ctx, &self.shifted, granularity, entries, |x| x >> 63).await
+        lookup(ctx, &self.shifted, self.f, entries, |x| x >> 63).await
     }
 }
 

@@ -5,12 +5,15 @@
 //! processors, so there is no second generator: where AES instructions are
 //! missing, the `aes` crate computes the same in constant-time software.
 
+use crate::ring::simd::{Level, multiversion};
 use aes::Aes128Enc;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use std::fmt;
 
 /// Words in a block of the cipher.
 const BLOCK_WORDS: usize = 2;
+/// A block, as words that lie in memory as its bytes do.
+type Block = [u64; BLOCK_WORDS];
 /// Blocks enciphered in one go: many enough to hide what a call of the cipher costs,
 /// few enough for the first-level cache, and a multiple of what the widest
 /// implementation does at once.
@@ -24,7 +27,7 @@ const FEW_BLOCKS: usize = 64;
 /// must ask for the same lengths in the same order. No block is ever used twice.
 pub struct Prg {
     cipher: Aes128Enc,
-    counter: u128,
+    counter: u64,
 }
 
 impl Prg {
@@ -37,7 +40,7 @@ impl Prg {
     pub fn fill_words(&mut self, out: &mut [u64]) {
         let (blocks, rest) = out.as_chunks_mut::<BLOCK_WORDS>();
         for blocks in blocks.chunks_mut(BULK_BLOCKS) {
-            self.next_blocks(bytemuck::cast_slice_mut(blocks));
+            self.next_blocks(blocks);
             blocks.as_flattened_mut().iter_mut().for_each(|word| *word = u64::from_le(*word));
         }
         self.combine(rest, |word, random| *word = random);
@@ -63,7 +66,7 @@ impl Prg {
         let mut stream = Stream::<BULK_BLOCKS>::new();
         for chunk in out.chunks_mut(BULK_BLOCKS * 16) {
             let blocks = self.next_blocks(&mut stream.0[..chunk.len().div_ceil(16)]);
-            chunk.copy_from_slice(&blocks.as_flattened()[..chunk.len()]);
+            chunk.copy_from_slice(&bytemuck::cast_slice(blocks)[..chunk.len()]);
         }
     }
 
@@ -83,38 +86,45 @@ impl Prg {
         let mut stream = Stream::<N>::new();
         for chunk in acc.chunks_mut(N * BLOCK_WORDS) {
             let blocks = self.next_blocks(&mut stream.0[..chunk.len().div_ceil(BLOCK_WORDS)]);
-            let (randoms, _) = blocks.as_flattened().as_chunks::<8>();
-            for (word, random) in chunk.iter_mut().zip(randoms) {
-                op(word, u64::from_le_bytes(*random));
+            for (word, random) in chunk.iter_mut().zip(blocks.as_flattened()) {
+                op(word, u64::from_le(*random));
             }
         }
     }
 
     /// Overwrites `blocks` with the next blocks of the keystream.
-    fn next_blocks<'b>(&mut self, blocks: &'b mut [[u8; 16]]) -> &'b [[u8; 16]] {
-        for block in blocks.iter_mut() {
-            *block = self.counter.to_be_bytes();
-            // 2^128 blocks are out of reach.
-            self.counter = self.counter.wrapping_add(1);
-        }
-        self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
+    fn next_blocks<'b>(&mut self, blocks: &'b mut [Block]) -> &'b [Block] {
+        count(Level::best(), blocks, self.counter);
+        // 2^64 blocks are out of reach.
+        self.counter = self.counter.wrapping_add(blocks.len() as u64);
+        let bytes: &mut [[u8; 16]] = bytemuck::cast_slice_mut(blocks);
+        self.cipher.encrypt_blocks(Array::cast_slice_from_core_mut(bytes));
         blocks
     }
 }
 
+multiversion! {
+    /// Overwrites `blocks` with the big-endian numbers from `first` on.
+    fn count(blocks: &mut [Block], first: u64) {
+        for (number, block) in (first..).zip(blocks) {
+            *block = [0, number.to_be()];
+        }
+    }
+}
+
 /// Keystream on the stack, wiped when it goes out of scope.
-struct Stream<const N: usize>([[u8; 16]; N]);
+struct Stream<const N: usize>([Block; N]);
 
 impl<const N: usize> Stream<N> {
     fn new() -> Self {
-        Stream([[0; 16]; N])
+        Stream([Block::default(); N])
     }
 }
 
 impl<const N: usize> Drop for Stream<N> {
     fn drop(&mut self) {
         // A plain fill and a barrier: several times as fast as volatile writes byte by byte.
-        self.0.fill([0; 16]);
+        self.0.fill(Block::default());
         zeroize::optimization_barrier(&self.0);
     }
 }
