@@ -28,9 +28,10 @@ pub async fn relu<S: Security>(ctx: &Ctx<S>, z: &Fixed, scale: u32) -> Result<(F
     let (value, negative) = if z.scale > scale {
         let truncation = Truncation::new(ctx, &z.share, z.scale - scale)?;
         let (trunc, signs) = (ctx.step("trunc"), ctx.step("sign"));
+        let low_bits = truncation.low_bits(ctx.party());
         try_join!(
             truncation.finish_in_two_rounds(&trunc),
-            sign(&signs, truncation.low_bits(), truncation.sign_width()),
+            sign(&signs, &low_bits, truncation.sign_width()),
         )?
     } else {
         let value = z.upscale(scale).share;

@@ -36,9 +36,10 @@ pub async fn sigmoid<S: Security>(ctx: &Ctx<S>, z: &Fixed) -> Result<Fixed> {
     let (value, negative) = if z.scale > ARGUMENT_SCALE {
         let truncation = Truncation::new(ctx, &z.share, z.scale - ARGUMENT_SCALE)?;
         let (trunc, signs) = (ctx.step("trunc"), ctx.step("sign"));
+        let low_bits = truncation.low_bits(ctx.party());
         try_join!(
             truncation.finish_in_two_rounds(&trunc),
-            sign(&signs, truncation.low_bits(), truncation.sign_width()),
+            sign(&signs, &low_bits, truncation.sign_width()),
         )?
     } else {
         let value = z.upscale(ARGUMENT_SCALE).share;

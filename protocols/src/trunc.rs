@@ -39,8 +39,6 @@ const OFFSET: u64 = 7 << 61;
 pub struct Truncation {
     /// Components of `z + OFFSET` and half of the rounding loss.
     shifted: Arith<Z64>,
-    /// `shifted >> f` component by component, less the offset.
-    quotient: Arith<Z64>,
     f: u32,
 }
 
@@ -58,16 +56,15 @@ impl Truncation {
         }
         let rounding = 3 << (f - 1);
         let offset = OFFSET.wrapping_add(rounding);
-        let shifted = z.add_public(ctx.party(), offset);
-        let shift = |x: u64| (x.wrapping_add(offset) >> f).wrapping_sub(OFFSET >> f);
-        let quotient = z.map_components(ctx.party(), shift, |x| x >> f);
-        Ok(Truncation { shifted, quotient, f })
+        Ok(Truncation { shifted: z.add_public(ctx.party(), offset), f })
     }
 
     /// The quotient modulo `2^(64-f)`, for free: enough to see its sign, from the
     /// [`Truncation::sign_width`] low bits.
-    pub fn low_bits(&self) -> &Arith<Z64> {
-        &self.quotient
+    pub fn low_bits(&self, party: PartyId) -> Arith<Z64> {
+        let f = self.f;
+        let less_offset = |x: u64| (x >> f).wrapping_sub(OFFSET >> f);
+        self.shifted.map_components(party, less_offset, |x| x >> f)
     }
 
     /// How many low bits hold the sign, if the quotient is below `2^31` in magnitude.
@@ -88,10 +85,11 @@ impl Truncation {
         if S::VERIFIED {
             self.finish_in_two_rounds(ctx).await
         } else {
-            let granularity = 64 - self.f;
+            let f = self.f;
             let less_wraps = self.less_wraps_by_lookup(ctx).await?;
-            let lifted = |wraps: u64, quotient: u64| quotient.wrapping_add(wraps << granularity);
-            less_wraps.combine("truncation", &self.quotient, lifted)
+            let quotient = |wraps: u64, x: u64| (x >> f).wrapping_add(wraps << (64 - f));
+            let quotient = less_wraps.combine("truncation", &self.shifted, quotient)?;
+            Ok(self.less_offset(ctx.party(), quotient))
         }
     }
 
@@ -149,10 +147,15 @@ impl Truncation {
         let a = |x: u64| x >> 63 << granularity;
         let (wraps, recorded) = (ctx.step("wraps"), || self.shifted.map(a));
         let both = mul_by_lacking(&wraps, &m, &self.shifted, a, recorded, granularity).await?;
-        let less = |quotient: u64, c: u64, both: u64| {
-            quotient.wrapping_sub(c << granularity).wrapping_sub(both)
-        };
-        Arith::combine_three("truncation", [&self.quotient, &c, &both], less)
+        let less =
+            |x: u64, c: u64, both: u64| (x >> f).wrapping_sub(c << granularity).wrapping_sub(both);
+        let quotient = Arith::combine_three("truncation", [&self.shifted, &c, &both], less)?;
+        Ok(self.less_offset(ctx.party(), quotient))
+    }
+
+    /// A quotient of what was shifted, as one of the value.
+    fn less_offset(&self, party: PartyId, quotient: Arith<Z64>) -> Arith<Z64> {
+        quotient.plus_public(party, (OFFSET >> self.f).wrapping_neg())
     }
 
     /// The bits `c` and `m` of `u`, for the elements with which `party` helps.

@@ -284,6 +284,18 @@ impl<R: Ring> Arith<R> {
         }
     }
 
+    /// [`Arith::add_public`] of a share that is new, in place. One that others hold would keep both
+    /// of its buffers at one party, as if it had not changed.
+    pub fn plus_public(mut self, party: PartyId, value: u64) -> Self {
+        let x_0 = match party {
+            PartyId::P0 => &mut self.first,
+            PartyId::P1 => return self,
+            PartyId::P2 => &mut self.second,
+        };
+        Arc::make_mut(x_0).iter_mut().for_each(|x| *x = x.wrapping_add(value));
+        self
+    }
+
     /// `self + values` for a public matrix of the same shape.
     ///
     /// # Errors
