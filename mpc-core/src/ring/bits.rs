@@ -26,6 +26,38 @@ pub fn tail_mask(lanes: usize) -> u64 {
     }
 }
 
+/// Adds (`|`) a plane to the bits of `to` from number `at` on: there it has none yet.
+///
+/// # Panics
+/// If `to` ends before the last bit that is set.
+pub fn put_plane(to: &mut [u64], at: usize, plane: &[u64]) {
+    let (word, shift) = (at / 64, at % 64);
+    for (i, bits) in (word..).zip(plane) {
+        to[i] |= bits << shift;
+        // What the shift drops; twice, since there is none by 64.
+        let carried = bits >> 1 >> (63 - shift);
+        match to.get_mut(i + 1) {
+            Some(next) => *next |= carried,
+            None => debug_assert_eq!(carried, 0, "the plane ends here"),
+        }
+    }
+}
+
+/// Overwrites `plane`, of `lanes` bits, by the bits of `from` from number `at` on.
+///
+/// # Panics
+/// If `from` ends before.
+pub fn take_plane(from: &[u64], at: usize, plane: &mut [u64], lanes: usize) {
+    let (word, shift) = (at / 64, at % 64);
+    for (i, bits) in (word..).zip(&mut *plane) {
+        let next = from.get(i + 1).copied().unwrap_or(0);
+        *bits = from[i] >> shift | next << 1 << (63 - shift);
+    }
+    if let Some(last) = plane.last_mut() {
+        *last &= tail_mask(lanes);
+    }
+}
+
 /// The lowest `k` bit planes of `values`, plane after plane.
 ///
 /// # Panics
@@ -138,6 +170,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn planes_behind_each_other_are_those_that_were_put_there(
+            planes in prop::collection::vec(prop::collection::vec(any::<bool>(), 0..200), 1..8),
+        ) {
+            let all: Vec<u64> = planes.iter().flatten().map(|bit| u64::from(*bit)).collect();
+            let mut joined = vec![0; plane_words(all.len())];
+            let mut at = 0;
+            for bits in &planes {
+                let values: Vec<u64> = bits.iter().map(|bit| u64::from(*bit)).collect();
+                put_plane(&mut joined, at, &to_planes(&values, 1));
+                at += bits.len();
+            }
+            prop_assert_eq!(&joined, &to_planes(&all, 1));
+            let mut at = 0;
+            for bits in &planes {
+                let mut plane = vec![u64::MAX; plane_words(bits.len())];
+                take_plane(&joined, at, &mut plane, bits.len());
+                prop_assert_eq!(plane, to_planes(&all[at..at + bits.len()], 1));
+                at += bits.len();
+            }
+        }
+
         #[test]
         fn planes_hold_the_bits(values in values(), k in prop_oneof![Just(1), 0usize..=64]) {
             let words = plane_words(values.len());

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::party::PartyId;
-use crate::ring::bits::{from_planes, tail_mask, to_planes};
+use crate::ring::bits::{plane_words, put_plane, tail_mask, take_plane};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -199,9 +199,13 @@ impl Bin {
     /// If there is not one plane of that many bits.
     pub fn split_plane(&self, planes: usize, lanes: usize) -> Self {
         assert_eq!((self.planes, self.lanes), (1, planes * lanes), "split: dimensions");
-        let cut = |x: &[u64]| -> Words {
-            let bits = Words::from(from_planes(x, 1, self.lanes));
-            bits.chunks_exact(lanes.max(1)).flat_map(|bits| to_planes(bits, 1)).collect()
+        let stride = plane_words(lanes);
+        let cut = |x: &[u64]| {
+            Words::overwritten(planes * stride, |cut| {
+                for (number, plane) in cut.chunks_exact_mut(stride.max(1)).enumerate() {
+                    take_plane(x, number * lanes, plane, lanes);
+                }
+            })
         };
         Self::from_components(lanes, planes, cut(&self.first), cut(&self.second))
     }
@@ -213,19 +217,17 @@ impl Bin {
     pub fn side_by_side(parts: &[Self]) -> Self {
         let (planes, lanes) = (parts[0].planes, parts[0].lanes);
         assert!(parts.iter().all(|part| (part.planes, part.lanes) == (planes, lanes)));
-        let stride = lanes.div_ceil(64);
-        let join = |component: fn(&Self) -> &[u64]| -> Words {
-            (0..planes)
-                .flat_map(|plane| {
-                    let of = |part| &component(part)[plane * stride..(plane + 1) * stride];
-                    let bits: Words =
-                        parts.iter().flat_map(|part| from_planes(of(part), 1, lanes)).collect();
-                    to_planes(&bits, 1)
-                })
-                .collect()
+        let wide = plane_words(lanes * parts.len());
+        let join = |component: usize| {
+            let mut joined = Words::zeroed(planes * wide);
+            for (plane, joined) in joined.chunks_exact_mut(wide.max(1)).enumerate() {
+                for (number, part) in parts.iter().enumerate() {
+                    put_plane(joined, number * lanes, part.plane(plane)[component]);
+                }
+            }
+            joined
         };
-        let (first, second) = (join(Self::first), join(Self::second));
-        Self::from_components(lanes * parts.len(), planes, first, second)
+        Self::from_components(lanes * parts.len(), planes, join(0), join(1))
     }
 
     /// The planes of all parts, one after the other.
