@@ -89,7 +89,7 @@ impl From<io::Error> for Unloaded {
     }
 }
 
-/// Verifies and decrypts a stored share file once more, as [`share_file`] does, into memory.
+/// Verifies and decrypts a stored share file once more, into memory: the disk is not trusted.
 ///
 /// # Errors
 /// When it cannot be read or is not what was accepted.
@@ -101,7 +101,7 @@ pub fn open_submission(
     opened.map_err(|e| failed(submission, e))
 }
 
-/// A stored share file, found to be what was accepted: the disk is not trusted.
+/// A stored share file, found to be the one that was accepted.
 fn share_file(
     node: &Node,
     submission: &StoredSubmission,
