@@ -37,7 +37,7 @@ pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixe
     let mut scale = None;
     for submission in &prepared.submissions {
         let file = share_file(node, submission)?;
-        // Trusted when all of it was read; nothing is done with the words before.
+        // The header was verified when the file was accepted; words count when all were read.
         let manifest = &file.header().data_set;
         require_shape(columns, submission, manifest)?;
         if scale.replace(manifest.scale).is_some_and(|first| first != manifest.scale) {
