@@ -52,7 +52,8 @@ impl Role {
 ///
 /// # Cost
 /// One round; per element the helper sends four entries of `width` bits and the
-/// others one each: twice that many bits a party when the turns are even.
+/// others one each, in whole bytes for all first or all second entries: twice that many bits a
+/// party when the turns are even.
 ///
 /// # Security
 /// Semi-honest. `P_{h+1}` gets both entries, masked by streams of the helper and `P_{h-1}`,
