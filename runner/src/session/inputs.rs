@@ -89,6 +89,15 @@ impl From<io::Error> for Unloaded {
     }
 }
 
+/// What a stored data set says it is: to be looked at before [`open_submission`], since a file of
+/// seeds is short however many numbers it stands for.
+///
+/// # Errors
+/// When it cannot be read or is not what was accepted.
+pub fn manifest_of(node: &Node, submission: &StoredSubmission) -> Result<Manifest, SessionFault> {
+    Ok(share_file(node, submission)?.header().data_set.clone())
+}
+
 /// Verifies and decrypts a stored share file once more, into memory: the disk is not trusted.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use super::agreement::{Agreement, DataSetDigest, Purpose};
 use super::host::News;
-use super::inputs::open_submission;
+use super::inputs::{manifest_of, open_submission};
 use crate::CODE_VERSION;
 use crate::control::{Checked, FaultKind, Progress, SessionFault};
 use crate::digest::Digest;
@@ -109,8 +109,7 @@ pub(super) fn prepare(
 /// # Errors
 /// When they cannot be read, or are not as wide as the schema says.
 pub(super) fn load(node: &Node, prepared: &PreparedQuery) -> Result<Fixed, SessionFault> {
-    let opened = open_submission(node, &prepared.submission)?;
-    let manifest = &opened.header().data_set;
+    let manifest = manifest_of(node, &prepared.submission)?;
     let (rows, scale) = (prepared.blueprint.data().rows, manifest.scale);
     let columns = prepared.blueprint.data().columns.len();
     let found = [manifest.rows, manifest.feature_columns, manifest.label_columns];
@@ -120,7 +119,7 @@ pub(super) fn load(node: &Node, prepared: &PreparedQuery) -> Result<Fixed, Sessi
             manifest.feature_columns, manifest.label_columns
         )));
     }
-    let (first, second) = opened.into_components();
+    let (first, second) = open_submission(node, &prepared.submission)?.into_components();
     Ok(Fixed::new(Arith::from_components([rows, columns], first, second), scale))
 }
 
