@@ -133,16 +133,16 @@ async fn sound_rows<S: Security>(
     let rows: Vec<usize> = rows.collect();
     let engine = Mpc::new(ctx.step("rows"));
     let mut rules = Vec::new();
-    let labels = data.labels.select(&engine, &rows)?;
     match shape.target {
         _ if scope == Scope::Features => {}
         Target::Classes(_) => {
             // Bits that add up to one.
+            let labels = data.labels.select(&engine, &rows)?;
             let sums = Fixed::new(labels.share.sum_cols(), labels.scale);
             rules.push((Rule::Bit, labels));
             rules.push((Rule::One, sums));
         }
-        Target::Numbers(_) => rules.push((Rule::Unit, labels)),
+        Target::Numbers(_) => rules.push((Rule::Unit, data.labels.select(&engine, &rows)?)),
     }
     if scope != Scope::Labels {
         let Fixed { share: features, scale } = data.features.select(&engine, &rows)?;

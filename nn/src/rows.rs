@@ -58,7 +58,7 @@ impl<T> Rows<T> {
     /// The given rows, in the given order; a row may occur more than once.
     ///
     /// # Errors
-    /// `Error::Shape` for a row that is not there, `Error::Rows` when they cannot be read.
+    /// Those of the engine for a row that is not there, `Error::Rows` when they cannot be read.
     pub fn select<E: Engine<Tensor = T>>(&self, engine: &E, which: &[usize]) -> Result<T> {
         match self {
             Rows::InMemory(all) => engine.select_rows(all, which),
@@ -69,7 +69,7 @@ impl<T> Rows<T> {
     /// Overwrites rows from `first` on by those of `part`, whose words count: its scale does not.
     ///
     /// # Errors
-    /// `Error::Shape` for a part that does not fit, `Error::Rows` when it cannot be kept.
+    /// Those of the engine for a part that does not fit, `Error::Rows` when it cannot be kept.
     pub fn overwrite<E: Engine<Tensor = T>>(
         &mut self,
         engine: &E,

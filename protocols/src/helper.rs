@@ -14,7 +14,7 @@
 //! | second component | `x_{h+1}` | `x_{h+2}` | `x_h` |
 
 use crate::thirds::drawn;
-use crate::wire::{pack_words, unpack_words};
+use crate::wire::{malformed, pack_words, unpack_words};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
 use mpc_core::net::Payload;
@@ -101,6 +101,8 @@ pub async fn lookup<S: Security>(
             let (expect_prev, expect_next) = (2 * one, one);
             let expected = Message { to_next, expect_prev, expect_next, ..Message::default() };
             let received = ctx.exchange(expected).await;
+            check_padding(ctx, helper, &received.from_prev, len, width)?;
+            check_padding(ctx, helper.prev(), &received.from_next, len, width)?;
             let mut entry = chosen(&choice, &received.from_prev);
             xor(&mut entry, &received.from_next);
             (first, unpack_words(ctx, helper, entry, len, width)?)
@@ -113,6 +115,8 @@ pub async fn lookup<S: Security>(
             let (expect_prev, expect_next) = (one, 2 * one);
             let expected = Message { to_prev, expect_prev, expect_next, ..Message::default() };
             let received = ctx.exchange(expected).await;
+            check_padding(ctx, helper, &received.from_next, len, width)?;
+            check_padding(ctx, helper.next(), &received.from_prev, len, width)?;
             let mut entry = chosen(&choice, &received.from_next);
             xor(&mut entry, &received.from_prev);
             (unpack_words(ctx, helper, entry, len, width)?, second)
@@ -123,16 +127,35 @@ pub async fn lookup<S: Security>(
 
 /// Masks of both entries, packed as these are: two tables one after the other.
 fn masks(stream: &mut Prg, len: usize, width: u32) -> Payload {
-    let bits = len * width as usize;
     let one = packed_len(len, width as usize);
     Payload::written(2 * one, |bytes| {
         stream.fill_bytes(bytes);
-        // Bits beyond the last element of a table stay zero.
-        let last = u8::MAX >> (bits.next_multiple_of(8) - bits);
         for table in bytes.chunks_exact_mut(one.max(1)) {
-            table[one - 1] &= last;
+            table[one - 1] &= last_byte(len, width);
         }
     })
+}
+
+/// The bits of the last byte of a table that belong to elements; the others are zero.
+fn last_byte(len: usize, width: u32) -> u8 {
+    let bits = len * width as usize;
+    u8::MAX >> (bits.next_multiple_of(8) - bits)
+}
+
+/// Checks the bits beyond the elements in each table that `peer` sent.
+fn check_padding<S: Security>(
+    ctx: &Ctx<S>,
+    peer: PartyId,
+    bytes: &[u8],
+    len: usize,
+    width: u32,
+) -> Result<()> {
+    let last = last_byte(len, width);
+    let one = packed_len(len, width as usize);
+    match bytes.chunks_exact(one.max(1)).all(|table| table[one - 1] & !last == 0) {
+        true => Ok(()),
+        false => Err(malformed(ctx, peer)),
+    }
 }
 
 /// The bit of each word, in all bits of its place in a table.

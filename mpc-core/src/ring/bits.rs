@@ -26,10 +26,11 @@ pub fn tail_mask(lanes: usize) -> u64 {
     }
 }
 
-/// Adds (`|`) a plane to the bits of `to` from number `at` on: there it has none yet.
+/// Adds (`|`) a plane to the bits of `to` from number `at` on, where none is set yet. Bits of the
+/// plane beyond its lanes are zero.
 ///
 /// # Panics
-/// If `to` ends before the last bit that is set.
+/// If `to` ends before a word of the plane, or before a bit of it that is set.
 pub fn put_plane(to: &mut [u64], at: usize, plane: &[u64]) {
     let (word, shift) = (at / 64, at % 64);
     for (i, bits) in (word..).zip(plane) {
@@ -38,15 +39,16 @@ pub fn put_plane(to: &mut [u64], at: usize, plane: &[u64]) {
         let carried = bits >> 1 >> (63 - shift);
         match to.get_mut(i + 1) {
             Some(next) => *next |= carried,
-            None => debug_assert_eq!(carried, 0, "the plane ends here"),
+            None => assert!(carried == 0, "the plane fits"),
         }
     }
 }
 
-/// Overwrites `plane`, of `lanes` bits, by the bits of `from` from number `at` on.
+/// Overwrites `plane`, of `lanes` bits, by the bits of `from` from number `at` on; behind its end
+/// there are zeros.
 ///
 /// # Panics
-/// If `from` ends before.
+/// If `from` ends before the first bit of a word of the plane.
 pub fn take_plane(from: &[u64], at: usize, plane: &mut [u64], lanes: usize) {
     let (word, shift) = (at / 64, at % 64);
     for (i, bits) in (word..).zip(&mut *plane) {

@@ -292,6 +292,7 @@ impl<R: Ring> Arith<R> {
             PartyId::P1 => return self,
             PartyId::P2 => &mut self.second,
         };
+        debug_assert!(Arc::get_mut(x_0).is_some(), "the share is new");
         Arc::make_mut(x_0).iter_mut().for_each(|x| *x = x.wrapping_add(value));
         self
     }

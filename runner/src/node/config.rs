@@ -75,7 +75,7 @@ pub struct Limits {
     pub connect_timeout_seconds: u64,
     /// Seconds to wait for a message of another party during a session.
     pub round_timeout_seconds: u64,
-    /// Shares of features, or of labels, that a session keeps in memory, in bytes; of larger data
+    /// Shares of features, or of labels, that a training keeps in memory, in bytes; of larger data
     /// it reads the rows of each batch from a file.
     pub rows_in_memory_bytes: u64,
 }

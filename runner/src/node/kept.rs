@@ -8,7 +8,7 @@ use crate::inference::{KeptShare, KeptTerms, ModelId, Origin, weights_digest};
 use crate::job::Job;
 use crate::model::{self, TensorTerms};
 use crate::schema::Schema;
-use crate::session::{manifest_of, open_submission};
+use crate::session::stored_file;
 use crate::sharefile::DataSetId;
 use crate::store::StoreError;
 use std::fmt::Display;
@@ -111,7 +111,8 @@ pub(super) fn keep(
         tracing::error!(error = %e, "cannot keep a model");
         Refusal::new(Reason::Internal, e)
     };
-    let manifest = manifest_of(node, &submission).map_err(|fault| failed(&fault.message))?;
+    let file = stored_file(node, &submission).map_err(|fault| failed(&fault.message))?;
+    let manifest = file.header().data_set.clone();
     let blueprint = model::blueprint(job.spec(), &schema, 1).map_err(|e| unfit(&e))?;
     let tensors: Vec<TensorTerms> = model::tensors(blueprint.layers())
         .into_iter()
@@ -122,7 +123,8 @@ pub(super) fn keep(
         let found = manifest.rows * (manifest.feature_columns + manifest.label_columns);
         return Err(unfit(&format!("the network has {numbers} weights, but {found} were sent")));
     }
-    let opened = open_submission(node, &submission).map_err(|fault| failed(&fault.message))?;
+    let opened = file.open(&node.consortium, &node.identity, numbers as usize);
+    let opened = opened.map_err(|e| failed(&e))?;
     let (first, second) = opened.into_components();
     let words = |words: &[u64]| Zeroizing::new(words.to_vec());
     let share = KeptShare {

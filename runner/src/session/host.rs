@@ -22,6 +22,7 @@ use mpc_core::exec::Outcome;
 use mpc_core::net::SessionId;
 use nn::watch::RangeCount;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
@@ -357,7 +358,10 @@ async fn compute_with_peers(
     let loading = load_together([node.party().prev(), node.party().next()], links, {
         let (node, plan) = (Arc::clone(node), Arc::clone(&plan));
         async move {
-            let loaded = spawn_blocking(move || load(&node, &plan)).await;
+            // Given up with this future, by a peer's fault or on request: nobody waits any more.
+            let over = Raised::default();
+            let stop = Arc::clone(&over.0);
+            let loaded = spawn_blocking(move || load(&node, &plan, &stop)).await;
             loaded.unwrap_or_else(|e| Err(SessionFault::internal(e)))
         }
     });
@@ -382,11 +386,21 @@ async fn compute_with_peers(
     })
 }
 
-/// The shares that the session computes on.
-fn load(node: &Node, plan: &Plan) -> Result<Loaded, SessionFault> {
+/// A flag that is raised when this is dropped.
+#[derive(Default)]
+struct Raised(Arc<AtomicBool>);
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The shares that the session computes on; gives up soon after `stop` has become true.
+fn load(node: &Node, plan: &Plan, stop: &AtomicBool) -> Result<Loaded, SessionFault> {
     match plan {
         Plan::Job(job) => match job.agreement.purpose {
-            Purpose::Train => inputs::load(node, job).map(Loaded::DataSets),
+            Purpose::Train => inputs::load(node, job, stop).map(Loaded::DataSets),
             Purpose::Preprocess | Purpose::Rehearse | Purpose::Infer => Ok(Loaded::Nothing),
         },
         Plan::Query(query) => query::load(node, query).map(Loaded::Rows),

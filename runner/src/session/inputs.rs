@@ -4,14 +4,15 @@ use super::prepare::Prepared;
 use super::table::Table;
 use crate::control::SessionFault;
 use crate::node::Node;
-use crate::sharefile::{Held, Manifest, ShareFile, ShareFileError, Submission};
+use crate::sharefile::{Held, Manifest, ShareFile, ShareFileError};
 use crate::store::StoredSubmission;
 use mpc_core::share::Fixed;
 use nn::rows::Rows;
 use nn::train::Dataset;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Opens the submissions of a session and puts their rows one below the other; in memory, where
@@ -19,24 +20,32 @@ use std::time::Instant;
 ///
 /// # Errors
 /// When a share file cannot be read, is no longer what was accepted, or does not
-/// have the shape that the schema prescribes; when there is no room for the rows.
-pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixed>>, SessionFault> {
+/// have the shape that the schema prescribes; when there is no room for the rows; and soon after
+/// `stop` has become true.
+pub(super) fn load(
+    node: &Node,
+    prepared: &Prepared,
+    stop: &AtomicBool,
+) -> Result<Dataset<Rows<Fixed>>, SessionFault> {
     let started = Instant::now();
     let data = prepared.blueprint.data();
     let columns = [data.columns.len(), data.target.columns()];
     let no_room = |e: io::Error| {
         let dir = node.config.data_dir.display();
-        SessionFault::internal(format!(
-            "the rows cannot be kept in {dir}: {e}; make room there, or let more of them be kept in \
-             memory (limits.rows-in-memory-bytes)"
-        ))
+        let remedy = match e.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; make room there, or let more of them be kept in memory (limits.rows-in-memory-bytes)"
+            }
+            _ => "",
+        };
+        SessionFault::internal(format!("the rows cannot be kept in {dir}: {e}{remedy}"))
     };
     let (in_memory, dir) = (node.config.limits.rows_in_memory_bytes, &node.config.data_dir);
     let table = |columns| Table::new([data.rows, columns], in_memory, dir).map_err(no_room);
     let (mut features, mut labels) = (table(columns[0])?, table(columns[1])?);
     let mut scale = None;
     for submission in &prepared.submissions {
-        let file = share_file(node, submission)?;
+        let file = stored_file(node, submission)?;
         // The header was verified when the file was accepted; words count when all were read.
         let manifest = &file.header().data_set;
         require_shape(columns, submission, manifest)?;
@@ -47,6 +56,9 @@ pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixe
         let words_of_features = manifest.rows as usize * columns[0];
         let mut taken = [0; 2];
         let take = |held: Held, words: &[u64]| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Unloaded::Stopped);
+            }
             let taken = &mut taken[held as usize];
             let end = words_of_features.saturating_sub(*taken).min(words.len());
             *taken += words.len();
@@ -56,6 +68,7 @@ pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixe
         file.open_into(&node.consortium, &node.identity, take).map_err(|error| match error {
             Unloaded::File(error) => failed(submission, error),
             Unloaded::Rows(error) => no_room(error),
+            Unloaded::Stopped => failed(submission, "the session is over"),
         })?;
     }
     let scale = scale.ok_or_else(|| SessionFault::internal("there are no data"))?;
@@ -75,6 +88,8 @@ pub(super) fn load(node: &Node, prepared: &Prepared) -> Result<Dataset<Rows<Fixe
 enum Unloaded {
     File(ShareFileError),
     Rows(io::Error),
+    /// Nobody waits for them any more.
+    Stopped,
 }
 
 impl From<ShareFileError> for Unloaded {
@@ -89,29 +104,12 @@ impl From<io::Error> for Unloaded {
     }
 }
 
-/// What a stored data set says it is: to be looked at before [`open_submission`], since a file of
-/// seeds is short however many numbers it stands for.
+/// A stored share file, found to be the one that was accepted: the disk is not trusted. Opening it
+/// verifies it once more.
 ///
 /// # Errors
 /// When it cannot be read or is not what was accepted.
-pub fn manifest_of(node: &Node, submission: &StoredSubmission) -> Result<Manifest, SessionFault> {
-    Ok(share_file(node, submission)?.header().data_set.clone())
-}
-
-/// Verifies and decrypts a stored share file once more, into memory: the disk is not trusted.
-///
-/// # Errors
-/// When it cannot be read or is not what was accepted.
-pub fn open_submission(
-    node: &Node,
-    submission: &StoredSubmission,
-) -> Result<Submission, SessionFault> {
-    let opened = share_file(node, submission)?.open(&node.consortium, &node.identity);
-    opened.map_err(|e| failed(submission, e))
-}
-
-/// A stored share file, found to be the one that was accepted.
-fn share_file(
+pub fn stored_file(
     node: &Node,
     submission: &StoredSubmission,
 ) -> Result<ShareFile<BufReader<File>>, SessionFault> {
@@ -143,7 +141,7 @@ fn require_shape(
     Err(failed(submission, reason))
 }
 
-fn failed(submission: &StoredSubmission, reason: impl Display) -> SessionFault {
+pub(super) fn failed(submission: &StoredSubmission, reason: impl Display) -> SessionFault {
     SessionFault::internal(format!(
         "data set {} of {} cannot be used: {reason}",
         submission.id, submission.owner

@@ -24,7 +24,7 @@ pub use agreement::{Agreement, DataSetDigest, Offer, Purpose};
 pub use cancel::Cancel;
 pub use client::{TrainEvent, TrainReport, follow, preprocessing, rehearsal, training};
 pub use host::{JobRequest, SessionRequest, Task, host};
-pub use inputs::{manifest_of, open_submission};
+pub use inputs::stored_file;
 pub use links::session_of;
 pub use rendezvous::Rendezvous;
 pub use train_error::TrainError;

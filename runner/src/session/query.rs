@@ -2,7 +2,7 @@
 
 use super::agreement::{Agreement, DataSetDigest, Purpose};
 use super::host::News;
-use super::inputs::{manifest_of, open_submission};
+use super::inputs::{failed, stored_file};
 use crate::CODE_VERSION;
 use crate::control::{Checked, FaultKind, Progress, SessionFault};
 use crate::digest::Digest;
@@ -109,7 +109,8 @@ pub(super) fn prepare(
 /// # Errors
 /// When they cannot be read, or are not as wide as the schema says.
 pub(super) fn load(node: &Node, prepared: &PreparedQuery) -> Result<Fixed, SessionFault> {
-    let manifest = manifest_of(node, &prepared.submission)?;
+    let file = stored_file(node, &prepared.submission)?;
+    let manifest = &file.header().data_set;
     let (rows, scale) = (prepared.blueprint.data().rows, manifest.scale);
     let columns = prepared.blueprint.data().columns.len();
     let found = [manifest.rows, manifest.feature_columns, manifest.label_columns];
@@ -119,7 +120,8 @@ pub(super) fn load(node: &Node, prepared: &PreparedQuery) -> Result<Fixed, Sessi
             manifest.feature_columns, manifest.label_columns
         )));
     }
-    let (first, second) = open_submission(node, &prepared.submission)?.into_components();
+    let opened = file.open(&node.consortium, &node.identity, rows * columns);
+    let (first, second) = opened.map_err(|e| failed(&prepared.submission, e))?.into_components();
     Ok(Fixed::new(Arith::from_components([rows, columns], first, second), scale))
 }
 

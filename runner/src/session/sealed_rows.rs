@@ -18,6 +18,8 @@ use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, Tag};
 use mpc_core::error::{Error, Result};
 use mpc_core::share::{Arith, Fixed, Words};
 use nn::rows::StoredRows;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -43,16 +45,22 @@ impl SealedRows {
     /// Room for rows of this shape in a directory; none can be read before it was written.
     ///
     /// # Errors
-    /// When there can be no file, or no key.
+    /// When there can be no file, no room for it, or no key.
     pub(super) fn create(dir: &Path, shape: [usize; 2]) -> io::Result<SealedRows> {
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(key.as_mut()).map_err(io::Error::other)?;
-        Ok(SealedRows {
+        let rows = SealedRows {
             file: tempfile::tempfile_in(dir)?,
             cipher: Aes256Gcm::new_from_slice(key.as_ref()).map_err(io::Error::other)?,
             shape,
             writes: 0,
-        })
+        };
+        let bytes = rows.record(2, 0) * rows.record_bytes() as u64;
+        // Now, and not when half of it is written; a file system that cannot promise it does without.
+        match rustix::fs::fallocate(&rows.file, FallocateFlags::empty(), 0, bytes.max(1)) {
+            Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Err(error.into()),
+            _ => Ok(rows),
+        }
     }
 
     fn record_bytes(&self) -> usize {

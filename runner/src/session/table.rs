@@ -78,7 +78,7 @@ impl Table {
         let [rows, columns] = self.shape;
         let Gathered { words, len, row } = &mut self.gathered[held as usize];
         let (first, count) = (*row, *len / columns.max(1));
-        if count > rows - first {
+        if *len > (rows - first) * columns {
             return Err(io::Error::other("there are more rows than were announced"));
         }
         let words = &words[..*len];
@@ -95,10 +95,16 @@ impl Table {
     /// The rows, at their scale.
     ///
     /// # Errors
-    /// When the last ones cannot be written.
+    /// When the last ones cannot be written, or are fewer than were announced.
     pub(super) fn finish(mut self, scale: u32) -> io::Result<Rows<Fixed>> {
-        self.put_away(Held::First)?;
-        self.put_away(Held::Second)?;
+        let [rows, columns] = self.shape;
+        for held in [Held::First, Held::Second] {
+            let Gathered { len, row, .. } = self.gathered[held as usize];
+            if row * columns + len < rows * columns {
+                return Err(io::Error::other("there are fewer rows than were announced"));
+            }
+            self.put_away(held)?;
+        }
         Ok(match self.place {
             Place::Memory([first, second]) => {
                 let share = Arith::from_components(self.shape, first, second);
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_was_announced_is_refused() {
+    fn more_or_less_than_was_announced_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         for in_memory in [0, 1 << 20] {
             let mut table = Table::new([2, 3], in_memory, dir.path()).unwrap();
@@ -172,6 +178,12 @@ mod tests {
             let refused =
                 table.append(Held::First, &[0; 3]).and_then(|()| table.finish(20).map(drop));
             assert!(refused.unwrap_err().to_string().contains("more rows"));
+            for [first, second] in [[6, 5], [3, 6], [0, 0]] {
+                let mut table = Table::new([2, 3], in_memory, dir.path()).unwrap();
+                table.append(Held::First, &vec![0; first]).unwrap();
+                table.append(Held::Second, &vec![0; second]).unwrap();
+                assert!(table.finish(20).unwrap_err().to_string().contains("fewer rows"));
+            }
             let mut table = Table::new([2, 0], in_memory, dir.path()).unwrap();
             assert!(table.append(Held::First, &[1]).is_err());
             table.finish(20).unwrap();

@@ -78,30 +78,26 @@ impl WordHash {
     }
 }
 
-/// Takes the words of a component, some at a time and in order.
-pub(super) type Taker<'a, E> = &'a mut dyn FnMut(&[u64]) -> Result<(), E>;
-
-/// Reads component `index` of `words` words, hands them on where somebody takes them, and returns
-/// its commitment.
+/// Reads component `index` of `words` words, hands them on, some at a time and in order, and returns
+/// its commitment. A seed, which is short however many words it stands for, is only expanded if
+/// `expand` says so.
 pub(super) fn read<R: Read, E: From<ShareFileError>>(
     from: &mut Opener<R>,
     index: usize,
     words: usize,
-    mut taker: Option<Taker<'_, E>>,
+    expand: bool,
+    mut take: impl FnMut(&[u64]) -> Result<(), E>,
 ) -> Result<Digest, E> {
     let broken = |error: EnvelopeError| E::from(ShareFileError::from(error));
     let secret = Seed::read(from).map_err(broken)?;
     let mut block = Words::zeroed(words.min(BLOCK_WORDS));
     let lengths = (0..words).step_by(BLOCK_WORDS).map(|start| BLOCK_WORDS.min(words - start));
     if index != EXPLICIT {
-        // Nothing but the seed was sent: it need not be expanded for nobody.
-        if let Some(take) = taker {
-            let mut stream = secret.stream();
-            for length in lengths {
-                let block = &mut block[..length];
-                block.iter_mut().for_each(|word| *word = stream.next_word());
-                take(block)?;
-            }
+        let mut stream = secret.stream();
+        for length in lengths.take_while(|_| expand) {
+            let block = &mut block[..length];
+            block.iter_mut().for_each(|word| *word = stream.next_word());
+            take(block)?;
         }
         return Ok(secret.commitment(index));
     }
@@ -114,9 +110,7 @@ pub(super) fn read<R: Read, E: From<ShareFileError>>(
         for (word, bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
             *word = u64::from_le_bytes(*bytes);
         }
-        if let Some(take) = &mut taker {
-            take(block)?;
-        }
+        take(block)?;
     }
     Ok(secret.blinded(index, hash))
 }

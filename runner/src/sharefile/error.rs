@@ -67,6 +67,14 @@ pub enum ShareFileError {
         /// Bytes of the payload.
         found: u64,
     },
+    /// The data set is larger or smaller than what it is for.
+    #[error("the data set has {found} numbers, but {expected} are needed")]
+    Words {
+        /// Numbers that are needed.
+        expected: usize,
+        /// Numbers that the header announces.
+        found: usize,
+    },
     /// The file was made for another consortium, or before its members or keys changed.
     #[error(
         "the share file belongs to another consortium (digest {}, ours is {})",
@@ -118,6 +126,7 @@ impl Explain for ShareFileError {
             ShareFileError::Envelope(error) => return error.hint(),
             ShareFileError::Header(_)
             | ShareFileError::Length { .. }
+            | ShareFileError::Words { .. }
             | ShareFileError::Commitment { .. } => {
                 "the owner should make the share files again with `tercet share`"
             }

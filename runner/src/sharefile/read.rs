@@ -95,7 +95,7 @@ impl<R: Read + Seek> ShareFile<R> {
         consortium: &Consortium,
         identity: &Identity,
     ) -> Result<ShareHeader, ShareFileError> {
-        self.read_payload(consortium, identity, None::<Taker<'_, ShareFileError>>)
+        self.read_payload(consortium, identity, false, |_, _| Ok(()))
     }
 
     /// The same, and hands on the words of both components, one a cell of the tensor: first the
@@ -108,21 +108,26 @@ impl<R: Read + Seek> ShareFile<R> {
         self,
         consortium: &Consortium,
         identity: &Identity,
-        mut take: impl FnMut(Held, &[u64]) -> Result<(), E>,
+        take: impl FnMut(Held, &[u64]) -> Result<(), E>,
     ) -> Result<ShareHeader, E> {
-        self.read_payload(consortium, identity, Some(&mut take))
+        self.read_payload(consortium, identity, true, take)
     }
 
-    /// The same, of a data set that is known to fit into memory.
+    /// The same, into memory, of a data set that should have so many words: a file of seeds is short
+    /// however many it says.
     ///
     /// # Errors
-    /// Those of [`ShareFile::check`].
+    /// [`ShareFileError::Words`], before anything is allocated, and those of [`ShareFile::check`].
     pub fn open(
         self,
         consortium: &Consortium,
         identity: &Identity,
+        words: usize,
     ) -> Result<Submission, ShareFileError> {
-        let words = self.header.data_set.words();
+        let found = self.header.data_set.words();
+        if found != words {
+            return Err(ShareFileError::Words { expected: words, found });
+        }
         let mut components = [Words::zeroed(words), Words::zeroed(words)];
         let mut filled = [0; 2];
         let header = self.open_into(consortium, identity, |held, words| {
@@ -138,7 +143,8 @@ impl<R: Read + Seek> ShareFile<R> {
         self,
         consortium: &Consortium,
         identity: &Identity,
-        mut taker: Option<Taker<'_, E>>,
+        expand: bool,
+        mut take: impl FnMut(Held, &[u64]) -> Result<(), E>,
     ) -> Result<ShareHeader, E> {
         let owner = self.owner(consortium)?;
         let (verifying_key, name) = (owner.verifying_key(), owner.name().as_str());
@@ -148,10 +154,8 @@ impl<R: Read + Seek> ShareFile<R> {
         let mut opener = opener.map_err(ShareFileError::from)?;
         let (data_set, indices) = (&self.header.data_set, held_by(self.header.party));
         for (held, index) in [Held::First, Held::Second].into_iter().zip(indices) {
-            let mut of_component =
-                taker.as_mut().map(|take| move |words: &[u64]| take(held, words));
-            let taker = of_component.as_mut().map(|take| take as component::Taker<'_, E>);
-            let commitment = component::read(&mut opener, index, data_set.words(), taker)?;
+            let take = |words: &[u64]| take(held, words);
+            let commitment = component::read(&mut opener, index, data_set.words(), expand, take)?;
             if !commitment.ct_eq(&data_set.components[index]) {
                 let owner = owner.name().clone();
                 return Err(ShareFileError::Commitment { owner, component: index }.into());
@@ -182,8 +186,6 @@ pub enum Held {
     /// The next.
     Second,
 }
-
-type Taker<'a, E> = &'a mut dyn FnMut(Held, &[u64]) -> Result<(), E>;
 
 /// What one party holds of a data set.
 #[derive(Debug)]

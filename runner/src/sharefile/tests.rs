@@ -82,7 +82,9 @@ fn read(bytes: &[u8]) -> Result<ShareFile<Cursor<&[u8]>>, ShareFileError> {
 
 fn open(bytes: &[u8], trial: &Trial, reader: &Identity) -> Result<Submission, ShareFileError> {
     let checked = read(bytes)?.check(&trial.consortium, reader);
-    let opened = read(bytes)?.open(&trial.consortium, reader);
+    let file = read(bytes)?;
+    let words = file.header().data_set.words();
+    let opened = file.open(&trial.consortium, reader, words);
     assert_eq!(checked.as_ref().err(), opened.as_ref().err(), "with and without the words");
     opened
 }
@@ -286,6 +288,21 @@ fn an_owner_who_commits_to_other_components_is_named() {
     );
     let short = resealed(&header, &[0; 63], &TRIAL.members[0]);
     assert_eq!(read(&short).unwrap_err(), ShareFileError::Length { expected: 64, found: 63 });
+}
+
+#[test]
+fn a_few_bytes_of_seeds_are_not_expanded_to_what_they_announce() {
+    let file = &share(&data(2, 1), &TRIAL, 14)[0];
+    let mut header = read(file).unwrap().header().clone();
+    // A party could not allocate that.
+    header.data_set.rows = MAX_WORDS / 4;
+    (header.data_set.feature_columns, header.data_set.label_columns) = (3, 1);
+    // Its seeds, which are those that were committed to, are not known here: only the header is.
+    let huge = resealed(&header, &[0; 64], &TRIAL.members[0]);
+    let refused = read(&huge).unwrap().open(&TRIAL.consortium, &TRIAL.parties[0], 6).unwrap_err();
+    assert_eq!(refused, ShareFileError::Words { expected: 6, found: MAX_WORDS as usize });
+    let refused = read(&huge).unwrap().check(&TRIAL.consortium, &TRIAL.parties[0]).unwrap_err();
+    assert!(matches!(refused, ShareFileError::Commitment { component: 0, .. }), "{refused}");
 }
 
 #[test]
