@@ -6,12 +6,13 @@ use std::fs;
 use std::thread::available_parallelism;
 
 /// Features of a processor that decide which kernels run.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "avx2",
     "avx512f",
     "avx512dq",
     "avx512ifma",
     "avx512_vnni",
+    "amx_int8",
     "gfni",
     "vaes",
     "vpclmulqdq",

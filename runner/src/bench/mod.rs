@@ -31,7 +31,7 @@ mod trace;
 mod training;
 mod trio;
 
-pub use calibration::gmac_per_second;
+pub use calibration::MatrixSpeed;
 pub use clocks::{ClockKind, Sample};
 pub use data::{Judged, Source};
 pub use environment::Environment;

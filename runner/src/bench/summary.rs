@@ -1,5 +1,6 @@
 //! The figures of a measurement.
 
+use super::calibration::MatrixSpeed;
 use super::clocks::{ClockKind, Sample};
 use super::data::Judged;
 use super::environment::Environment;
@@ -50,8 +51,9 @@ pub struct Summary {
     pub peak_rss_bytes: [u64; 3],
     /// The processes.
     pub pids: [u32; 3],
-    /// Speed of the matrix kernel on one core of this machine, in the same run.
-    pub gmac_per_second_one_core: f64,
+    /// Speed of matrix kernels on one core of this machine, in the same run.
+    #[serde(flatten)]
+    pub speed: MatrixSpeed,
     /// What is done before there are data, a repetition: triples.
     pub offline: Option<Offline>,
     /// What each step took, the mean of the three parties, where that was recorded.
@@ -80,7 +82,7 @@ pub struct Offline {
 
 impl Summary {
     /// Sums up what the parties measured.
-    pub fn new(plan: &Plan, gmac: f64, parties: &[PartyResult; 3]) -> Self {
+    pub fn new(plan: &Plan, speed: &MatrixSpeed, parties: &[PartyResult; 3]) -> Self {
         let repetitions = parties.iter().map(|p| p.samples.len()).min().unwrap_or(0);
         let slowest = |at: usize| parties.iter().map(|p| p.samples[at].seconds).fold(0.0, f64::max);
         let mut seconds: Vec<f64> = (0..repetitions).map(slowest).collect();
@@ -121,7 +123,7 @@ impl Summary {
             waiting_seconds_per_party_per_iteration: mean(|sample| sample.waiting_seconds),
             peak_rss_bytes: parties.each_ref().map(|party| party.peak_rss_bytes),
             pids: parties.each_ref().map(|party| party.pid),
-            gmac_per_second_one_core: gmac,
+            speed: speed.clone(),
             offline,
             steps: steps::mean(parties.each_ref().map(|party| party.steps.as_slice())),
             model: parties[0].model,

@@ -19,8 +19,9 @@ pub fn render(summaries: &[Summary]) -> String {
     let figures = if one_task { side_by_side(summaries) } else { lines(summaries) };
     let mut text = format!(
         "{figures}\nmost of the three parties where they differ; {} repetitions; one core \
-         multiplies matrices of words at {:.1} GMAC/s",
-        first.iterations, first.gmac_per_second_one_core,
+         multiplies matrices of words at {}",
+        first.iterations,
+        first.speed.text(),
     );
     for summary in summaries {
         if let Some(offline) = &summary.offline {

@@ -37,7 +37,10 @@ fn a_protocol_is_measured_in_both_modes_by_three_processes() {
         assert_eq!(pids.len(), 3);
         let number = |name: &str| summary[name].as_f64().unwrap();
         assert!(number("seconds_per_iteration") > 0.0);
-        assert!(number("gmac_per_second_one_core") > 0.0);
+        let kernels = &summary["gmac_per_second_one_core_by_kernel"];
+        assert!(kernels["portable"].as_f64().unwrap() > 0.0);
+        let used = summary["matrix_kernel"].as_str().unwrap();
+        assert_eq!(summary["gmac_per_second_one_core"], kernels[used]);
     }
     assert!(
         malicious["rounds_per_iteration"].as_u64() > semi_honest["rounds_per_iteration"].as_u64()

@@ -39,6 +39,17 @@ impl Backend {
         Backend::ALL.into_iter().filter(|backend| backend.is_available()).collect()
     }
 
+    /// Name of the instructions that it is made of, as it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Portable => "portable",
+            Backend::Avx2 => "avx2",
+            Backend::Avx512Dq => "avx512dq",
+            Backend::Avx512Ifma => "avx512ifma",
+            Backend::Amx => "amx",
+        }
+    }
+
     /// Whether this processor can run it.
     pub fn is_available(self) -> bool {
         match self {

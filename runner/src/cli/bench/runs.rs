@@ -100,7 +100,7 @@ pub(super) fn measure(
         return Err(Failure::new("a trace shows one measurement, but there would be several")
             .with_hint("choose one size and one mode, for instance with --security semi-honest"));
     }
-    let gmac = bench::gmac_per_second();
+    let speed = bench::MatrixSpeed::here();
     let mut summaries = Vec::new();
     for task in tasks {
         for &security in runs.security.list() {
@@ -117,7 +117,7 @@ pub(super) fn measure(
                 write(file, &trace.to_string())?;
                 out.note(format!("The trace is in {}.", file.display()));
             }
-            let mut summary = Summary::new(&plan, gmac, &parties);
+            let mut summary = Summary::new(&plan, &speed, &parties);
             if runs.steps.is_none() {
                 summary.steps.clear();
             }
