@@ -9,7 +9,7 @@
 //! then those given there.
 
 use crate::beaver::{column_dot_beaver, matmul_beaver, mul_beaver, wrong_kind};
-use crate::reshare::reshare;
+use crate::reshare::{reshare, reshare_computing};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::{Error, Result};
 use mpc_core::ring::gemm::{Factor, MatRef, Reading, gemm_replicated_acc};
@@ -17,6 +17,7 @@ use mpc_core::ring::{Ring, RowMap, elementwise::replicated_mul};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Additive, Arith, Words};
 use mpc_core::triples::{ProductShape, Supply};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// `x * y`, element by element.
@@ -60,7 +61,8 @@ pub async fn mul_multiples<S: Security, R: Ring>(
         Some(Supply::Dry) => return Ok(Arith::zeros(x.shape())),
         Some(Supply::Bits(_)) => return Err(wrong_kind(ctx)),
     }
-    let z = reshare(ctx, Additive::new(x.shape(), local_products(x, y)), granularity).await?;
+    let z = Additive::new(x.shape(), Words::unset(x.len()));
+    let z = reshare_computing(ctx, z, granularity, |at, z| multiply(z, x, y, at)).await?;
     ctx.record(|| Product::Elementwise {
         bits: R::BITS,
         supports: [Support::ALL; 2],
@@ -105,9 +107,14 @@ pub async fn column_dot<S: Security, R: Ring>(
 
 /// This party's local parts of the products.
 pub(crate) fn local_products<R: Ring>(x: &Arith<R>, y: &Arith<R>) -> Words {
-    Words::overwritten(x.len(), |z| {
-        replicated_mul(z, x.first(), x.second(), y.first(), y.second());
-    })
+    Words::overwritten(x.len(), |z| multiply(z, x, y, 0..x.len()))
+}
+
+/// This party's local parts of some of the products.
+fn multiply<R: Ring>(z: &mut [u64], x: &Arith<R>, y: &Arith<R>, at: Range<usize>) {
+    let [x0, x1, y0, y1] =
+        [x.first(), x.second(), y.first(), y.second()].map(|words| &words[at.clone()]);
+    replicated_mul(z, x0, x1, y0, y1);
 }
 
 /// A factor of a matrix product: a shared matrix, and how it is read.

@@ -6,7 +6,7 @@
 
 use crate::verify::verify;
 use crate::verify::views::{abort, mismatch_of_peers, third_component};
-use crate::wire::{pack_words, pass_words};
+use crate::wire::{pack_words, pass, unpack_words};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
 use mpc_core::ring::Ring;
@@ -35,7 +35,8 @@ pub async fn open<S: Security, R: Ring>(ctx: &Ctx<S>, x: &Arith<R>) -> Result<Ve
         let third = third_component(ctx, x.first(), x.second(), R::BITS).await?;
         third.ok_or_else(|| abort(ctx, mismatch_of_peers(ctx.party())))?
     } else {
-        pass_words(ctx, pack_words(x.second(), R::BITS), x.len(), R::BITS).await?
+        let bytes = pass(ctx, pack_words(x.second(), R::BITS)).await;
+        unpack_words(ctx, ctx.party().next(), bytes, x.len(), R::BITS)?
     };
     let sum = |((a, b), c): ((&u64, &u64), &u64)| a.wrapping_add(*b).wrapping_add(*c) & R::MASK;
     Ok(x.first().iter().zip(x.second()).zip(&*third).map(sum).collect())

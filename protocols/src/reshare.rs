@@ -7,18 +7,18 @@
 //!
 //! Indices: here `P_i` holds `(x_i, x_{i+1})` and sends to `P_{i-1}`.
 
-use crate::wire::{pack_shared, pack_shared_planes, pack_words, pass_planes, pass_words};
+use crate::wire::{
+    AT_A_TIME, malformed, pack_mapped, pack_shared_planes, pass, pass_planes, unpack_changed,
+};
 use mpc_core::ctx::Ctx;
 use mpc_core::error::Result;
-use mpc_core::ring::Ring;
+use mpc_core::net::Payload;
 use mpc_core::ring::bits::tail_mask;
+use mpc_core::ring::{Ring, elementwise};
 use mpc_core::security::Security;
 use mpc_core::share::{Additive, AdditiveBits, Arith, Bin, Words};
+use std::ops::Range;
 use std::sync::Arc;
-
-/// Words that are masked at a time, by both streams: they stay in the first-level cache. An even
-/// number, since a draw begins with a block of the cipher.
-const AT_A_TIME: usize = 1 << 10;
 
 /// Turns `z = z_0 + z_1 + z_2` into a replicated sharing.
 ///
@@ -37,38 +37,53 @@ pub async fn reshare<S: Security, R: Ring>(
     z: Additive<R>,
     granularity: u32,
 ) -> Result<Arith<R>> {
+    reshare_computing(ctx, z, granularity, |_, _| {}).await
+}
+
+/// [`reshare`] of local parts that are computed as they are masked, some at a time: `compute`
+/// overwrites those that lie in a range. What it is given holds what `z` does.
+///
+/// # Preconditions
+/// Those of [`reshare`] for what is computed.
+pub(crate) async fn reshare_computing<S: Security, R: Ring>(
+    ctx: &Ctx<S>,
+    z: Additive<R>,
+    granularity: u32,
+    compute: impl Fn(Range<usize>, &mut [u64]),
+) -> Result<Arith<R>> {
     let shape = z.shape();
     let mut words = z.into_words();
-    ctx.deviate(&mut words, granularity..R::BITS);
     // Step 1: mask with a sharing of zero, F(k_{i+1}) - F(k_i).
-    // Step 2: send z_i to P_{i-1}.
     let (mut draw, len, width) = (ctx.draw(), words.len(), R::BITS - granularity);
-    let (first, packed) = if granularity == 0 {
-        for words in words.chunks_mut(AT_A_TIME) {
+    let mut mask = Words::unset(if granularity > 0 { len.min(AT_A_TIME) } else { 0 });
+    for (part, words) in words.chunks_mut(AT_A_TIME).enumerate() {
+        let start = part * AT_A_TIME;
+        compute(start..start + words.len(), words);
+        if granularity == 0 {
             draw.with_next.add_words(words);
             draw.with_prev.sub_words(words);
+            continue;
         }
-        let words = Arc::new(words);
-        let packed = pack_shared(&words, width);
-        (words, packed)
-    } else {
-        let upper = Words::overwritten(len, |upper| {
-            let parts = words.chunks_mut(AT_A_TIME).zip(upper.chunks_mut(AT_A_TIME));
-            for (words, upper) in parts {
-                draw.with_next.fill_words(upper);
-                draw.with_prev.sub_words(upper);
-                for (z, upper) in words.iter_mut().zip(upper) {
-                    *z = z.wrapping_add(*upper << granularity);
-                    *upper = *z >> granularity;
-                }
-            }
-        });
-        (Arc::new(words), pack_words(&upper, width))
-    };
-    let mut second = pass_words(ctx, packed, len, width).await?;
-    if granularity > 0 {
-        second.iter_mut().for_each(|z| *z <<= granularity);
+        let mask = &mut mask[..words.len()];
+        draw.with_next.fill_words(mask);
+        draw.with_prev.sub_words(mask);
+        elementwise::update_with(words, mask, |z, mask| z.wrapping_add(mask << granularity));
     }
+    // An error is the same one before the mask and after it.
+    ctx.deviate(&mut words, granularity..R::BITS);
+    // Step 2: send z_i to P_{i-1}.
+    let first = Arc::new(words);
+    let packed = match width {
+        u64::BITS => Payload::of_words(first.clone()),
+        _ => pack_mapped(&first, width, |z| z >> granularity),
+    };
+    let (received, next) = (pass(ctx, packed).await, ctx.party().next());
+    let second = match width {
+        u64::BITS => received.into_words(len).ok_or_else(|| malformed(ctx, next))?,
+        _ => unpack_changed(ctx, next, &received, (len, width), |_, z| {
+            elementwise::update(z, |z| z << granularity);
+        })?,
+    };
     Ok(Arith::from_components(shape, first, second))
 }
 

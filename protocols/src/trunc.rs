@@ -21,7 +21,7 @@
 //! in the mean. That is put in beforehand: the result is within 1.5 units in the last
 //! place of `z / 2^f`, either side, with mean error below `2^-f`.
 
-use crate::helper::lookup;
+use crate::helper::{Component, Table, lookup};
 use crate::lacking::mul_by_lacking;
 use crate::thirds::{Thirds, claim_bits, input_words};
 use futures_util::try_join;
@@ -37,8 +37,9 @@ const OFFSET: u64 = 7 << 61;
 
 /// A value that is being divided by `2^f`.
 pub struct Truncation {
-    /// Components of `z + OFFSET` and half of the rounding loss.
-    shifted: Arith<Z64>,
+    z: Arith<Z64>,
+    /// What to add to the components of `z`: [`OFFSET`] and half of the rounding loss, to `x_0`.
+    offset: [u64; 2],
     f: u32,
 }
 
@@ -55,16 +56,16 @@ impl Truncation {
             return Err(Error::Misuse(format!("cannot truncate by {f} bits: allowed are 1 to 60")));
         }
         let rounding = 3 << (f - 1);
-        let offset = OFFSET.wrapping_add(rounding);
-        Ok(Truncation { shifted: z.add_public(ctx.party(), offset), f })
+        let offset = at_x_0(ctx.party(), OFFSET.wrapping_add(rounding));
+        Ok(Truncation { z: z.clone(), offset, f })
     }
 
     /// The quotient modulo `2^(64-f)`, for free: enough to see its sign, from the
     /// [`Truncation::sign_width`] low bits.
     pub fn low_bits(&self, party: PartyId) -> Arith<Z64> {
-        let f = self.f;
-        let less_offset = |x: u64| (x >> f).wrapping_sub(OFFSET >> f);
-        self.shifted.map_components(party, less_offset, |x| x >> f)
+        let (f, [first, second]) = (self.f, self.offset);
+        let of_x_0 = |x: u64| (x.wrapping_add(first | second) >> f).wrapping_sub(OFFSET >> f);
+        self.z.map_components(party, of_x_0, |x| x >> f)
     }
 
     /// How many low bits hold the sign, if the quotient is below `2^31` in magnitude.
@@ -85,11 +86,7 @@ impl Truncation {
         if S::VERIFIED {
             self.finish_in_two_rounds(ctx).await
         } else {
-            let f = self.f;
-            let less_wraps = self.less_wraps_by_lookup(ctx).await?;
-            let quotient = |wraps: u64, x: u64| (x >> f).wrapping_add(wraps << (64 - f));
-            let quotient = less_wraps.combine("truncation", &self.shifted, quotient)?;
-            Ok(self.less_offset(ctx.party(), quotient))
+            lookup(ctx, &self.z, self).await
         }
     }
 
@@ -122,8 +119,9 @@ impl Truncation {
         ctx: &Ctx<S>,
         [known_c, known_m]: [Words; 2],
     ) -> Result<Arith<Z64>> {
-        let (f, shape) = (self.f, self.shifted.shape());
+        let (f, shape, party) = (self.f, self.z.shape(), ctx.party());
         let granularity = 64 - f;
+        let shifted = self.z.add_public(party, self.offset[0] | self.offset[1]);
         // Step 1: c and m.
         let (carry, middle) = (ctx.step("carry"), ctx.step("middle"));
         let (c, m) = try_join!(
@@ -133,9 +131,9 @@ impl Truncation {
         if S::VERIFIED {
             // Times 2^(63 - f), since it holds modulo 2^(f + 1).
             let up = 63 - f;
-            let q = self.shifted.map(|x| x >> 62 & 1);
+            let q = shifted.map(|x| x >> 62 & 1);
             let k = |c: u64, m: u64, x: u64| ((c << 1).wrapping_add(m)).wrapping_sub(x >> 63) << up;
-            let k = Thirds::new(ctx.party(), c.len()).zip_known([&c, &m, &self.shifted], k);
+            let k = Thirds::new(party, c.len()).zip_known([&c, &m, &shifted], k);
             ctx.record(|| Product::Elementwise {
                 bits: 64,
                 supports: [Support::FIRST, Support::SECOND],
@@ -145,40 +143,65 @@ impl Truncation {
         }
         // Step 2: w = c + m a, all of it times 2^(64 - f).
         let a = |x: u64| x >> 63 << granularity;
-        let (wraps, recorded) = (ctx.step("wraps"), || self.shifted.map(a));
-        let both = mul_by_lacking(&wraps, &m, &self.shifted, a, recorded, granularity).await?;
+        let (wraps, recorded) = (ctx.step("wraps"), || shifted.map(a));
+        let both = mul_by_lacking(&wraps, &m, &shifted, a, recorded, granularity).await?;
         let less =
             |x: u64, c: u64, both: u64| (x >> f).wrapping_sub(c << granularity).wrapping_sub(both);
-        let quotient = Arith::combine_three("truncation", [&self.shifted, &c, &both], less)?;
-        Ok(self.less_offset(ctx.party(), quotient))
-    }
-
-    /// A quotient of what was shifted, as one of the value.
-    fn less_offset(&self, party: PartyId, quotient: Arith<Z64>) -> Arith<Z64> {
-        quotient.plus_public(party, (OFFSET >> self.f).wrapping_neg())
+        let quotient = Arith::combine_three("truncation", [&shifted, &c, &both], less)?;
+        Ok(quotient.plus_public(party, (OFFSET >> f).wrapping_neg()))
     }
 
     /// The bits `c` and `m` of `u`, for the elements with which `party` helps.
     pub fn known(&self, party: PartyId) -> [Words; 2] {
-        let (first, second) = (self.shifted.first(), self.shifted.second());
-        let bits = |bit: u32| {
-            let own = Thirds::new(party, first.len()).own();
-            own.map(|at| ((first[at] >> 62) + (second[at] >> 62)) >> bit & 1).collect()
-        };
+        let own = Thirds::new(party, self.z.len()).own();
+        let (first, second) = (&self.z.first()[own.clone()], &self.z.second()[own]);
+        let top =
+            |x: u64, component: Component| x.wrapping_add(self.offset[component as usize]) >> 62;
+        let sum = |x, y| top(x, Component::First) + top(y, Component::Second);
+        let bits = |bit: u32| Words::zip(first, second, |x, y| sum(x, y) >> bit & 1);
         [bits(2), bits(1)]
     }
+}
 
-    /// `-w` modulo `2^f` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
-    /// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
-    /// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
-    /// PoPETs 2020).
-    async fn less_wraps_by_lookup<S: Security>(&self, ctx: &Ctx<S>) -> Result<Arith<Z64>> {
-        let entries = |a: u64, b: u64| {
-            let (sum, carry) = a.overflowing_add(b);
+/// `-w` modulo `2^f` by a helper, who knows `u = x_h + x_{h+1}` and its carry `c`. Since the
+/// top bit of `z'` is set, `u + x_{h+2}` carries exactly if both have theirs set, so `w =
+/// c + msb(u) msb(x_{h+2})` (as in the known-MSB truncation of Dalskov, Escudero, Keller,
+/// PoPETs 2020).
+impl Table for Truncation {
+    fn width(&self) -> u32 {
+        self.f
+    }
+
+    fn entries(&self) -> impl Fn(u64, u64) -> [u64; 2] {
+        let offset = self.offset;
+        move |first, second| {
+            let (first, second) = (first.wrapping_add(offset[0]), second.wrapping_add(offset[1]));
+            let (sum, carry) = first.overflowing_add(second);
             let carry = u64::from(carry);
             [carry, carry + (sum >> 63)].map(u64::wrapping_neg)
-        };
-        lookup(ctx, &self.shifted, self.f, entries, |x| x >> 63).await
+        }
+    }
+
+    fn choice(&self, component: Component) -> impl Fn(u64) -> u64 {
+        let offset = self.offset[component as usize];
+        move |word| word.wrapping_add(offset) >> 63
+    }
+
+    fn result(&self, component: Component) -> impl Fn(u64, u64) -> u64 {
+        let (f, offset) = (self.f, self.offset[component as usize]);
+        let less = if offset == 0 { 0 } else { OFFSET >> f };
+        move |less_wraps, word| {
+            (word.wrapping_add(offset) >> f).wrapping_add(less_wraps << (64 - f)).wrapping_sub(less)
+        }
+    }
+}
+
+/// What to add to the components that `party` holds, so that `value` is added to `x_0`.
+fn at_x_0(party: PartyId, value: u64) -> [u64; 2] {
+    match party {
+        PartyId::P0 => [value, 0],
+        PartyId::P1 => [0, 0],
+        PartyId::P2 => [0, value],
     }
 }
 

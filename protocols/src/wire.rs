@@ -4,15 +4,44 @@ use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::{Error, Misbehaviour, Result};
 use mpc_core::net::Payload;
 use mpc_core::party::PartyId;
-use mpc_core::ring::pack;
+use mpc_core::ring::{elementwise, pack};
 use mpc_core::security::Security;
 use mpc_core::share::Words;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// Words that are worked on at a time, so that what is only needed in between stays in the
+/// first-level cache. Packed, so many are whole bytes whatever their width; drawn, they are whole
+/// blocks of the cipher.
+pub(crate) const AT_A_TIME: usize = 1 << 10;
+
+/// The places of `len` words, so many at a time, and of the bytes that they take with `width` bits
+/// each.
+pub(crate) fn parts(len: usize, width: u32) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    (0..len).step_by(AT_A_TIME).map(move |start| {
+        let words = start..len.min(start + AT_A_TIME);
+        let begin = pack::packed_len(start, width as usize);
+        let bytes = begin..begin + pack::packed_len(words.len(), width as usize);
+        (words, bytes)
+    })
+}
 
 /// The `width` low bits of each word.
 pub(crate) fn pack_words(words: &[u64], width: u32) -> Payload {
     let (len, width) = (words.len(), width as usize);
     Payload::written(pack::packed_len(len, width), |bytes| pack::pack(words, width, bytes))
+}
+
+/// [`pack_words`] of `f` of each word.
+pub(crate) fn pack_mapped(words: &[u64], width: u32, f: impl Fn(u64) -> u64) -> Payload {
+    let mut mapped = Words::unset(words.len().min(AT_A_TIME));
+    Payload::written(pack::packed_len(words.len(), width as usize), |packed| {
+        for (at, bytes) in parts(words.len(), width) {
+            let mapped = &mut mapped[..at.len()];
+            elementwise::map(mapped, &words[at], &f);
+            pack::pack(mapped, width as usize, &mut packed[bytes]);
+        }
+    })
 }
 
 /// [`pack_words`] of words that stay where they lie if they travel as a whole.
@@ -38,15 +67,27 @@ pub(crate) fn unpack_words<S: Security>(
         .map_err(|_| malformed(ctx, peer))
 }
 
-/// Sends words that are packed to the previous party and takes as many from the next.
-pub(crate) async fn pass_words<S: Security>(
+/// The words that `peer` packed with [`pack_words`], some at a time changed by `change`, which is
+/// also told their places.
+pub(crate) fn unpack_changed<S: Security>(
     ctx: &Ctx<S>,
-    packed: Payload,
-    len: usize,
-    width: u32,
+    peer: PartyId,
+    packed: &[u8],
+    (len, width): (usize, u32),
+    change: impl Fn(Range<usize>, &mut [u64]),
 ) -> Result<Words> {
-    let bytes = pass(ctx, packed).await;
-    unpack_words(ctx, ctx.party().next(), bytes, len, width)
+    if packed.len() != pack::packed_len(len, width as usize) {
+        return Err(malformed(ctx, peer));
+    }
+    Words::written(len, |words| {
+        for (at, bytes) in parts(len, width) {
+            let words = &mut words[at.clone()];
+            pack::unpack(&packed[bytes], width as usize, words)
+                .map_err(|_| malformed(ctx, peer))?;
+            change(at, words);
+        }
+        Ok(())
+    })
 }
 
 /// Bytes of planes of `lanes` bits: `ceil(lanes / 8)` a plane.
@@ -134,7 +175,8 @@ pub(crate) async fn pass_planes<S: Security>(
     unpack_planes(ctx, ctx.party().next(), bytes, planes, lanes)
 }
 
-async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Payload) -> Payload {
+/// Sends bytes to the previous party and takes as many from the next.
+pub(crate) async fn pass<S: Security>(ctx: &Ctx<S>, to_prev: Payload) -> Payload {
     let expect_next = to_prev.len();
     ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await.from_next
 }

@@ -1,6 +1,53 @@
 //! Element-by-element kernels on the hot paths.
 
-use crate::ring::simd::{Level, multiversion};
+use crate::ring::simd::{Level, multiversion, vectorized};
+
+/// Overwrites `to` with `f` of each word.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn map(to: &mut [u64], words: &[u64], f: impl Fn(u64) -> u64) {
+    assert_eq!(to.len(), words.len(), "as many words");
+    let words = to.iter_mut().zip(words);
+    vectorized(
+        #[inline(always)]
+        || words.for_each(|(to, word)| *to = f(*word)),
+    );
+}
+
+/// Overwrites `to` with `f` of each word of `x` and the same one of `y`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn zip(to: &mut [u64], x: &[u64], y: &[u64], f: impl Fn(u64, u64) -> u64) {
+    assert!(to.len() == x.len() && x.len() == y.len(), "as many words");
+    let words = to.iter_mut().zip(x).zip(y);
+    vectorized(
+        #[inline(always)]
+        || words.for_each(|((to, x), y)| *to = f(*x, *y)),
+    );
+}
+
+/// Changes each word to `f` of it.
+pub fn update(words: &mut [u64], f: impl Fn(u64) -> u64) {
+    vectorized(
+        #[inline(always)]
+        || words.iter_mut().for_each(|word| *word = f(*word)),
+    );
+}
+
+/// Changes each word to `f` of it and the same one of `other`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn update_with(words: &mut [u64], other: &[u64], f: impl Fn(u64, u64) -> u64) {
+    assert_eq!(words.len(), other.len(), "as many words");
+    let words = words.iter_mut().zip(other);
+    vectorized(
+        #[inline(always)]
+        || words.for_each(|(word, other)| *word = f(*word, *other)),
+    );
+}
 
 /// `out[i] = x0[i] * (y0[i] + y1[i]) + x1[i] * y0[i]` mod 2^64: the local part
 /// of a replicated product, element by element.

@@ -21,4 +21,5 @@ mod word;
 
 pub use chosen::Weighed;
 pub use row_map::{RowMap, Unfolded};
+pub use simd::vectorized;
 pub use word::{Ring, Z2, Z64};

@@ -7,6 +7,9 @@
 use crate::error::Misbehaviour;
 use crate::ring::simd::{Level, multiversion};
 
+#[cfg(target_arch = "x86_64")]
+mod by_bytes;
+
 /// Why bytes are no packed vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnpackError {
@@ -53,8 +56,30 @@ pub fn pack(words: &[u64], k: usize, out: &mut [u8]) {
         16 => pack_bytes::<2>(level, words, out),
         32 => pack_bytes::<4>(level, words, out),
         64 => pack_bytes::<8>(level, words, out),
-        _ => pack_bits(words, k, out),
+        _ => {
+            let done = pack_octets(words, k, out);
+            pack_bits(&words[done..], k, &mut out[done * k / 8..]);
+        }
     }
+}
+
+/// Packs the first elements, eight by eight, if the processor has the instructions for it; tells
+/// how many.
+fn pack_octets(words: &[u64], k: usize, out: &mut [u8]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(by_bytes) = by_bytes::ByBytes::new(k) {
+        return by_bytes.pack(words, out);
+    }
+    0
+}
+
+/// Unpacks the first elements as [`pack_octets`] packs them.
+fn unpack_octets(bytes: &[u8], k: usize, out: &mut [u64]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(by_bytes) = by_bytes::ByBytes::new(k) {
+        return by_bytes.unpack(bytes, out);
+    }
+    0
 }
 
 /// Unpacks elements of `k` bits into all of `out`.
@@ -73,7 +98,10 @@ pub fn unpack(bytes: &[u8], k: usize, out: &mut [u64]) -> Result<(), UnpackError
         16 => unpack_bytes::<2>(level, bytes, out),
         32 => unpack_bytes::<4>(level, bytes, out),
         64 => unpack_bytes::<8>(level, bytes, out),
-        _ => unpack_bits(bytes, k, out),
+        _ => {
+            let done = unpack_octets(bytes, k, out);
+            unpack_bits(&bytes[done * k / 8..], k, &mut out[done..]);
+        }
     }
     Ok(())
 }
@@ -222,6 +250,19 @@ mod tests {
             prop_assert_eq!(unpack(&bytes, k, &mut back), Ok(()));
             let mask = u64::MAX >> (64 - k);
             prop_assert!(back.iter().zip(&words).all(|(b, w)| *b == w & mask));
+        }
+
+        /// Element by element, or eight at a time where the processor can.
+        #[test]
+        fn ways_to_pack_agree(words in prop::collection::vec(any::<u64>(), 0..40), k in 1usize..=64) {
+            let [mut bytes, mut same] = [(); 2].map(|()| vec![0xff; packed_len(words.len(), k)]);
+            pack(&words, k, &mut bytes);
+            pack_bits(&words, k, &mut same);
+            prop_assert_eq!(&bytes, &same);
+            let [mut back, mut also] = [(); 2].map(|()| vec![u64::MAX; words.len()]);
+            prop_assert_eq!(unpack(&bytes, k, &mut back), Ok(()));
+            unpack_bits(&bytes, k, &mut also);
+            prop_assert_eq!(back, also);
         }
 
         #[test]

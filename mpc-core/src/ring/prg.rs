@@ -112,7 +112,8 @@ multiversion! {
     }
 }
 
-/// Keystream on the stack, wiped when it goes out of scope.
+/// Keystream on the stack, in whole cache lines, wiped when it goes out of scope.
+#[repr(align(64))]
 struct Stream<const N: usize>([Block; N]);
 
 impl<const N: usize> Stream<N> {

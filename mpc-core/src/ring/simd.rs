@@ -116,6 +116,38 @@ fn transpose_lanes(m: [__m512i; 4]) -> [__m512i; 4] {
     ]
 }
 
+/// Runs `f`, compiled for the best vectors that the processor has: plain loops over words that the
+/// compiler inlines, so closures are to ask for it.
+#[inline]
+pub fn vectorized<T>(f: impl FnOnce() -> T) -> T {
+    vectorized_for(Level::best(), f)
+}
+
+#[inline]
+fn vectorized_for<T>(level: Level, f: impl FnOnce() -> T) -> T {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn avx2<T>(f: impl FnOnce() -> T) -> T {
+        f()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+    fn avx512<T>(f: impl FnOnce() -> T) -> T {
+        f()
+    }
+
+    match level.width() {
+        Width::Portable => f(),
+        // SAFETY: a level exists only on processors that have its instructions.
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx2 => unsafe { avx2(f) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx512 => unsafe { avx512(f) },
+    }
+}
+
 /// Defines a function that is compiled once for each [`Level`], from one plain
 /// source that the compiler vectorises; the level becomes its first parameter.
 macro_rules! multiversion {
@@ -156,3 +188,27 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What runs for wider vectors is what runs for none.
+        #[test]
+        fn all_levels_agree(words in prop::collection::vec(any::<[u64; 2]>(), 0..70), by in 0u32..64) {
+            let f = |[x, y]: [u64; 2]| (x >> by).wrapping_mul(y) ^ u64::from(x < y).wrapping_neg();
+            let expected: Vec<u64> = words.iter().map(|pair| f(*pair)).collect();
+            for level in Level::available() {
+                let mut mapped = vec![0; words.len()];
+                vectorized_for(
+                    level,
+                    #[inline(always)]
+                    || mapped.iter_mut().zip(&words).for_each(|(to, pair)| *to = f(*pair)),
+                );
+                prop_assert_eq!(&mapped, &expected, "{:?}", level);
+            }
+        }
+    }
+}

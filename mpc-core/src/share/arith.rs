@@ -3,7 +3,7 @@
 use super::Words;
 use crate::error::{Error, Result};
 use crate::party::PartyId;
-use crate::ring::Ring;
+use crate::ring::{Ring, elementwise};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -237,7 +237,7 @@ impl<R: Ring> Arith<R> {
         }
         for (x, y) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
             match Arc::get_mut(x) {
-                Some(x) => x.iter_mut().zip(y.iter()).for_each(|(x, y)| *x = f(*x, *y)),
+                Some(x) => elementwise::update_with(x, y, &f),
                 None => *x = Arc::new(Words::zip(x, y, &f)),
             }
         }
@@ -249,7 +249,7 @@ impl<R: Ring> Arith<R> {
     pub fn mapped(mut self, f: impl Fn(u64) -> u64) -> Self {
         for x in [&mut self.first, &mut self.second] {
             match Arc::get_mut(x) {
-                Some(x) => x.iter_mut().for_each(|x| *x = f(*x)),
+                Some(x) => elementwise::update(x, &f),
                 None => *x = Arc::new(Words::map(x, &f)),
             }
         }
@@ -293,7 +293,8 @@ impl<R: Ring> Arith<R> {
             PartyId::P2 => &mut self.second,
         };
         debug_assert!(Arc::get_mut(x_0).is_some(), "the share is new");
-        Arc::make_mut(x_0).iter_mut().for_each(|x| *x = x.wrapping_add(value));
+        let x_0: &mut Words = Arc::make_mut(x_0);
+        elementwise::update(x_0, |x| x.wrapping_add(value));
         self
     }
 

@@ -1,6 +1,7 @@
 //! Buffers of secret words.
 
 use super::pool::{self, Buffer};
+use crate::ring::{elementwise, vectorized};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -43,9 +44,7 @@ impl Words {
 
     /// `f` of each word.
     pub fn map(words: &[u64], f: impl Fn(u64) -> u64) -> Words {
-        let mut mapped = Words::unset(words.len());
-        mapped.iter_mut().zip(words).for_each(|(to, word)| *to = f(*word));
-        mapped
+        Words::overwritten(words.len(), |mapped| elementwise::map(mapped, words, f))
     }
 
     /// `f` of each word of `x` and the same one of `y`.
@@ -53,10 +52,7 @@ impl Words {
     /// # Panics
     /// If the lengths differ.
     pub fn zip(x: &[u64], y: &[u64], f: impl Fn(u64, u64) -> u64) -> Words {
-        assert_eq!(x.len(), y.len(), "as many words");
-        let mut zipped = Words::unset(x.len());
-        zipped.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = f(*x, *y));
-        zipped
+        Words::overwritten(x.len(), |zipped| elementwise::zip(zipped, x, y, f))
     }
 
     /// `f` of each word of `x`, the same one of `y` and the same one of `z`.
@@ -65,10 +61,13 @@ impl Words {
     /// If the lengths differ.
     pub fn zip3([x, y, z]: [&[u64]; 3], f: impl Fn(u64, u64, u64) -> u64) -> Words {
         assert!(x.len() == y.len() && x.len() == z.len(), "as many words");
-        let mut zipped = Words::unset(x.len());
-        let words = x.iter().zip(y).zip(z);
-        zipped.iter_mut().zip(words).for_each(|(to, ((x, y), z))| *to = f(*x, *y, *z));
-        zipped
+        Words::overwritten(x.len(), |zipped| {
+            let words = zipped.iter_mut().zip(x).zip(y).zip(z);
+            vectorized(
+                #[inline(always)]
+                || words.for_each(|(((to, x), y), z)| *to = f(*x, *y, *z)),
+            );
+        })
     }
 
     /// `len` words of any content, also that of words before: for whoever sees to it that each is
