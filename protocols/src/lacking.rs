@@ -12,13 +12,15 @@
 //! `F_i` is the stream of `P_{i-1}` and `P_i`, so that the masks add up to zero.
 
 use crate::thirds::{Thirds, cut_planes, drawn, lanes_in};
-use crate::wire::{pack_blocks, pack_shared, packed_planes_len, unpack_blocks, unpack_words};
+use crate::wire::{
+    AT_A_TIME, pack_blocks, pack_shared, packed_planes_len, unpack_blocks, unpack_words,
+};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
-use mpc_core::ring::Z64;
 use mpc_core::ring::bits::tail_mask;
 use mpc_core::ring::pack::packed_len;
+use mpc_core::ring::{Z64, elementwise, vectorized};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 use std::sync::Arc;
@@ -50,37 +52,52 @@ pub async fn mul_by_lacking<S: Security>(
         for (helper, range) in thirds.others(party) {
             let part = rest.split_off_mut(..range.len()).expect("room for both thirds");
             let (x, y) = local_factors(party, helper, components(x), components(y));
-            let factors = x[range.clone()].iter().zip(&y[range]);
-            part.iter_mut().zip(factors).for_each(|(z, (x, y))| *z = x.wrapping_mul(factor(*y)));
+            elementwise::zip(part, &x[range.clone()], &y[range], |x, y| x.wrapping_mul(factor(y)));
         }
     });
     ctx.deviate(&mut sent, granularity..64);
-    // Step 2: mask them.
+    // Step 2: mask them, some at a time; in the third of a helper, its own component is the mask
+    // alone.
     let mut draw = ctx.draw();
-    let mut first = Words::overwritten(len, |words| {
-        draw.with_prev.fill_words(&mut words[thirds.own()]);
-        draw.with_prev.fill_words(&mut words[thirds.of(next)]);
-    });
-    let mut second = Words::overwritten(len, |words| {
-        draw.with_next.fill_words(&mut words[thirds.of(next)]);
-        draw.with_next.fill_words(&mut words[thirds.of(prev)]);
-    });
-    let mut rest = &mut sent[..];
-    for (helper, range) in thirds.others(party) {
-        let part = rest.split_off_mut(..range.len()).expect("both thirds");
-        let streams = first[range.clone()].iter_mut().zip(&second[range]);
-        for (z, (first, plus)) in part.iter_mut().zip(streams) {
-            let minus = if helper == prev { 0 } else { *first };
-            *first = z.wrapping_add(plus.wrapping_sub(minus) << granularity);
-            *z = *first >> granularity;
-        }
+    let [mut first, mut second] = [(); 2].map(|()| Words::unset(len));
+    let (lower, upper) = sent.split_at_mut(thirds.of(prev.min(next)).len());
+    let [of_prev, of_next] = if prev < next { [lower, upper] } else { [upper, lower] };
+    for first in first[thirds.own()].chunks_mut(AT_A_TIME) {
+        draw.with_prev.fill_words(first);
+        elementwise::update(first, |mask| mask.wrapping_neg() << granularity);
     }
-    // In the third of a helper, its own component is the mask alone.
-    let negated = |words: &mut [u64]| {
-        words.iter_mut().for_each(|word| *word = word.wrapping_neg() << granularity);
-    };
-    negated(&mut first[thirds.own()]);
-    negated(&mut second[thirds.of(next)]);
+    let places = first[thirds.of(next)].chunks_mut(AT_A_TIME);
+    let places = places.zip(second[thirds.of(next)].chunks_mut(AT_A_TIME));
+    for (z, (first, second)) in of_next.chunks_mut(AT_A_TIME).zip(places) {
+        draw.with_prev.fill_words(first);
+        draw.with_next.fill_words(second);
+        let words = z.iter_mut().zip(first.iter_mut().zip(second));
+        vectorized(
+            #[inline(always)]
+            || {
+                for (z, (first, second)) in words {
+                    *first = z.wrapping_add(second.wrapping_sub(*first) << granularity);
+                    *z = *first >> granularity;
+                    *second = second.wrapping_neg() << granularity;
+                }
+            },
+        );
+    }
+    let places = first[thirds.of(prev)].chunks_mut(AT_A_TIME);
+    let masks = second[thirds.of(prev)].chunks_mut(AT_A_TIME);
+    for (z, (first, mask)) in of_prev.chunks_mut(AT_A_TIME).zip(places.zip(masks)) {
+        draw.with_next.fill_words(mask);
+        let words = z.iter_mut().zip(first.iter_mut().zip(mask));
+        vectorized(
+            #[inline(always)]
+            || {
+                for (z, (first, mask)) in words {
+                    *first = z.wrapping_add(*mask << granularity);
+                    *z = *first >> granularity;
+                }
+            },
+        );
+    }
     // Step 3: send z_i to P_{i-1}, but for the own third.
     let to_prev = pack_shared(&Arc::new(sent), width);
     let count = len - thirds.of(next).len();
@@ -90,7 +107,7 @@ pub async fn mul_by_lacking<S: Security>(
     let mut rest = &received[..];
     for (_, range) in thirds.others(next) {
         let part = rest.split_off(..range.len()).expect("both thirds");
-        second[range].iter_mut().zip(part).for_each(|(to, z)| *to = z << granularity);
+        elementwise::map(&mut second[range], part, |z| z << granularity);
     }
     let z = Arith::from_components(x.shape(), first, second);
     ctx.record(|| Product::Elementwise {

@@ -11,14 +11,14 @@
 //! a bit of `x_{h+2}`, as in [`crate::helper`], could be wrong for one of its values: then
 //! the abort would tell that bit.)
 
-use crate::wire::{pack_planes, pack_shared, packed_planes_len, unpack_planes, unpack_words};
+use crate::wire::{pack_planes, pack_shared, packed_planes_len, unpack_into, unpack_planes};
 use mpc_core::ctx::{Ctx, Message};
 use mpc_core::error::Result;
 use mpc_core::party::PartyId;
-use mpc_core::ring::Z64;
 use mpc_core::ring::bits::tail_mask;
 use mpc_core::ring::pack::packed_len;
 use mpc_core::ring::prg::Prg;
+use mpc_core::ring::{Z64, elementwise};
 use mpc_core::security::{Product, Security, Support};
 use mpc_core::share::{Arith, Bin, Words};
 use std::ops::Range;
@@ -155,27 +155,33 @@ pub async fn input_words<S: Security>(
 ) -> Result<Arith<Z64>> {
     let (party, mut draw, mut masked) = (ctx.party(), ctx.draw(), own);
     let (prev, next) = (party.prev(), party.next());
-    let thirds = Thirds::new(party, shape[0] * shape[1]);
-    let low = |word: u64| word & (u64::MAX >> (64 - width));
-    let masks = |stream: &mut Prg, len| {
-        let mut masks = drawn(stream, len);
+    let len = shape[0] * shape[1];
+    let thirds = Thirds::new(party, len);
+    let low = u64::MAX >> (64 - width);
+    let draw_masks = |stream: &mut Prg, masks: &mut [u64]| {
+        stream.fill_words(masks);
         if width < u64::BITS {
-            masks.iter_mut().for_each(|mask| *mask = low(*mask));
+            elementwise::update(masks, |mask| mask & low);
         }
-        masks
     };
-    let own_masks = masks(&mut draw.with_next, masked.len());
-    let prev_masks = masks(&mut draw.with_prev, thirds.of(prev).len());
+    // Step 1: masks, where they are a component; what a party puts in is masked by its own.
+    let mut second = Words::unset(len);
+    second[thirds.of(prev)].fill(0);
+    draw_masks(&mut draw.with_next, &mut second[thirds.own()]);
     ctx.deviate(&mut masked, 0..width);
-    masked.iter_mut().zip(&*own_masks).for_each(|(x, mask)| *x = low(x.wrapping_sub(*mask)));
-    let (masked, of_next) = (Arc::new(masked), thirds.of(next).len());
-    let to_prev = pack_shared(&masked, width);
-    let expect_next = packed_len(of_next, width as usize);
+    let own_masks = &second[thirds.own()];
+    elementwise::update_with(&mut masked, own_masks, |x, mask| x.wrapping_sub(mask) & low);
+    let first = Words::overwritten(len, |first| {
+        first[thirds.own()].copy_from_slice(&masked);
+        first[thirds.of(next)].fill(0);
+        draw_masks(&mut draw.with_prev, &mut first[thirds.of(prev)]);
+    });
+    // Step 2: send it to P_{i-1}.
+    let of_next = thirds.of(next);
+    let to_prev = pack_shared(&Arc::new(masked), width);
+    let expect_next = packed_len(of_next.len(), width as usize);
     let received = ctx.exchange(Message { to_prev, expect_next, ..Message::default() }).await;
-    let received = unpack_words(ctx, next, received.from_next, of_next, width)?;
-    let first = [(party, Some(&masked[..])), (prev, Some(&prev_masks)), (next, None)];
-    let second = [(party, Some(&own_masks[..])), (prev, None), (next, Some(&received))];
-    let [first, second] = [first, second].map(|parts| thirds.place(1, parts));
+    unpack_into(ctx, next, &received.from_next, width, &mut second[of_next])?;
     Ok(Arith::from_components(shape, first, second))
 }
 

@@ -67,6 +67,17 @@ pub(crate) fn unpack_words<S: Security>(
         .map_err(|_| malformed(ctx, peer))
 }
 
+/// Overwrites `words` with those that `peer` packed with [`pack_words`].
+pub(crate) fn unpack_into<S: Security>(
+    ctx: &Ctx<S>,
+    peer: PartyId,
+    packed: &[u8],
+    width: u32,
+    words: &mut [u64],
+) -> Result<()> {
+    pack::unpack(packed, width as usize, words).map_err(|_| malformed(ctx, peer))
+}
+
 /// The words that `peer` packed with [`pack_words`], some at a time changed by `change`, which is
 /// also told their places.
 pub(crate) fn unpack_changed<S: Security>(

@@ -6,7 +6,7 @@
 
 mod transpose;
 
-use crate::ring::simd::Level;
+use crate::ring::simd::{Level, multiversion};
 use transpose::transpose;
 
 /// Values that are sliced at a time: 8 words of each plane, a cache line, so that
@@ -99,10 +99,7 @@ pub fn from_planes_into(planes: &[u64], k: usize, values: &mut [u64]) {
 fn slice(level: Level, values: &[u64], k: usize, planes: &mut [u64]) {
     let words = checked_plane_words(values.len(), k, planes);
     if k == 1 {
-        for (word, values) in planes.iter_mut().zip(values.chunks(64)) {
-            *word = values.iter().rev().fold(0, |bits, value| bits << 1 | value & 1);
-        }
-        return;
+        return gather_bits(level, values, planes);
     }
     if let 1..=64 = values.len() {
         let mut block = [0; 64];
@@ -130,10 +127,7 @@ fn slice(level: Level, values: &[u64], k: usize, planes: &mut [u64]) {
 fn unslice(level: Level, planes: &[u64], k: usize, values: &mut [u64]) {
     let words = checked_plane_words(values.len(), k, planes);
     if k == 1 {
-        for (word, values) in planes.iter().zip(values.chunks_mut(64)) {
-            values.iter_mut().enumerate().for_each(|(i, value)| *value = word >> i & 1);
-        }
-        return;
+        return spread_bits(level, planes, values);
     }
     let mut blocks = [[0; 64]; 8];
     for (w, values) in (0..).step_by(8).zip(values.chunks_mut(BATCH)) {
@@ -148,6 +142,32 @@ fn unslice(level: Level, planes: &[u64], k: usize, values: &mut [u64]) {
             block[k..].fill(0);
             transpose(level, block);
             values.copy_from_slice(&block[..values.len()]);
+        }
+    }
+}
+
+multiversion! {
+    /// The plane of the lowest bits.
+    fn gather_bits(values: &[u64], plane: &mut [u64]) {
+        let (whole, rest) = values.as_chunks::<64>();
+        for (word, values) in plane.iter_mut().zip(whole) {
+            *word = values.iter().enumerate().fold(0, |bits, (i, value)| bits | (value & 1) << i);
+        }
+        if let (Some(last), false) = (plane.last_mut(), rest.is_empty()) {
+            *last = rest.iter().enumerate().fold(0, |bits, (i, value)| bits | (value & 1) << i);
+        }
+    }
+}
+
+multiversion! {
+    /// The bits of a plane as words.
+    fn spread_bits(plane: &[u64], values: &mut [u64]) {
+        let (whole, rest) = values.as_chunks_mut::<64>();
+        for (word, values) in plane.iter().zip(whole) {
+            values.iter_mut().enumerate().for_each(|(i, value)| *value = word >> i & 1);
+        }
+        if let Some(word) = plane.last() {
+            rest.iter_mut().enumerate().for_each(|(i, value)| *value = word >> i & 1);
         }
     }
 }

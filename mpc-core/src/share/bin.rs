@@ -3,6 +3,7 @@
 use super::Words;
 use crate::party::PartyId;
 use crate::ring::bits::{plane_words, put_plane, tail_mask, take_plane};
+use crate::ring::elementwise;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -113,13 +114,11 @@ impl Bin {
 
     /// `!self`: component 0 takes the constant.
     pub fn not(&self, party: PartyId) -> Self {
-        let ones = |words: &[u64]| -> Words {
-            let stride = self.stride();
-            let tail = tail_mask(self.lanes);
-            let flip = |(at, x): (usize, &u64)| {
-                x ^ if at % stride + 1 == stride { tail } else { u64::MAX }
-            };
-            words.iter().enumerate().map(flip).collect()
+        let (stride, tail) = (self.stride(), tail_mask(self.lanes));
+        let ones = |words: &[u64]| {
+            let mut flipped = Words::map(words, |x| !x);
+            flipped.chunks_exact_mut(stride.max(1)).for_each(|plane| plane[stride - 1] &= tail);
+            flipped
         };
         match party {
             PartyId::P0 => Self { first: Arc::new(ones(&self.first)), ..self.clone() },
@@ -163,7 +162,7 @@ impl Bin {
                 for (to, ((x, of_x), (y, of_y))) in planes {
                     assert!(x.lanes == lanes && y.lanes == lanes, "xor: lanes");
                     let (x, y) = (x.plane(*of_x)[component], y.plane(*of_y)[component]);
-                    to.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = x ^ y);
+                    elementwise::zip(to, x, y, |x, y| x ^ y);
                 }
             })
         };
@@ -186,9 +185,24 @@ impl Bin {
             return self;
         }
         let (start, len) = (at * self.stride(), planes * self.stride());
-        for (to, from) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
-            let to = &mut Arc::make_mut(to)[start..start + len];
-            to.iter_mut().zip(&from[..len]).for_each(|(to, from)| *to ^= from);
+        let range = start..start + len;
+        for (x, from) in [(&mut self.first, &other.first), (&mut self.second, &other.second)] {
+            let from = &from[..len];
+            match Arc::get_mut(x) {
+                Some(x) => elementwise::update_with(&mut x[range.clone()], from, |x, y| x ^ y),
+                None => {
+                    *x = Arc::new(Words::overwritten(x.len(), |to| {
+                        to[..range.start].copy_from_slice(&x[..range.start]);
+                        elementwise::zip(
+                            &mut to[range.clone()],
+                            &x[range.clone()],
+                            from,
+                            |x, y| x ^ y,
+                        );
+                        to[range.end..].copy_from_slice(&x[range.end..]);
+                    }));
+                }
+            }
         }
         self
     }
