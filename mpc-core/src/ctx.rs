@@ -112,7 +112,7 @@ impl<S: Security> Ctx<S> {
         self.recorder().record(product);
     }
 
-    /// Shows the party's part of a product to the mode, before it is masked; see
+    /// Shows the party's part of a product to the mode, before it is sent; see
     /// [`Recorder::deviate`].
     pub fn deviate(&self, local: &mut [u64], bits: Range<u32>) {
         self.recorder().deviate(local, bits);

@@ -62,8 +62,9 @@ pub trait Recorder: Default {
     /// Whether products that were handed out are still being verified.
     fn is_verifying(&self) -> bool;
 
-    /// What a party does to its part of a product before it is masked, given which bits
-    /// count in all words: nothing, but for a corrupt party in a test.
+    /// What a party does to its part of a product before it is sent, given which bits
+    /// count in all words: nothing, but for a corrupt party in a test, which adds an error. That is
+    /// the same before the part is masked and after it.
     #[inline]
     fn deviate(&mut self, _local: &mut [u64], _bits: Range<u32>) {}
 }

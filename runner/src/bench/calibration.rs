@@ -18,12 +18,13 @@ const SHAPE: [usize; 3] = [128, 128, 784];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatrixSpeed {
     /// The kernel that products use here.
+    #[serde(default)]
     pub matrix_kernel: String,
     /// By that kernel.
     #[serde(rename = "gmac_per_second_one_core")]
     pub used: f64,
     /// By each kernel that this processor can run, by the name of its instructions.
-    #[serde(rename = "gmac_per_second_one_core_by_kernel")]
+    #[serde(default, rename = "gmac_per_second_one_core_by_kernel")]
     pub by_kernel: BTreeMap<String, f64>,
 }
 

@@ -21,7 +21,7 @@ pub struct Figure {
 }
 
 /// The figures of any measurement.
-pub const FIGURES: [Figure; 9] = [
+pub const FIGURES: [Figure; 10] = [
     Figure {
         name: "time, median",
         key: "seconds",
@@ -38,6 +38,12 @@ pub const FIGURES: [Figure; 9] = [
         name: "time, slowest",
         key: "seconds_slowest",
         of: |s| s.seconds_spread[1],
+        text: milliseconds,
+    },
+    Figure {
+        name: "time, one after another",
+        key: "seconds_sustained",
+        of: |s| s.seconds_per_iteration_sustained,
         text: milliseconds,
     },
     Figure { name: "rounds", key: "rounds", of: |s| s.rounds_per_iteration as f64, text: count },

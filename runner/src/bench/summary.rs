@@ -35,6 +35,11 @@ pub struct Summary {
     pub seconds_per_iteration: f64,
     /// Fastest and slowest repetition.
     pub seconds_spread: [f64; 2],
+    /// Time of all repetitions at the party that took longest, by their number. Parties go on while
+    /// others still end a repetition, so one after another they can take less time than one of
+    /// them. Comparable with differences between runs of N and of 2 N repetitions.
+    #[serde(default)]
+    pub seconds_per_iteration_sustained: f64,
     /// Rounds; the same in every repetition.
     pub rounds_per_iteration: u64,
     /// Mean over the repetitions, with frames and TLS.
@@ -115,6 +120,9 @@ impl Summary {
                 seconds.first().copied().unwrap_or_default(),
                 seconds.last().copied().unwrap_or_default(),
             ],
+            seconds_per_iteration_sustained: mean(|sample| sample.seconds)
+                .into_iter()
+                .fold(0.0, f64::max),
             rounds_per_iteration: parties[0].samples.first().map_or(0, |sample| sample.rounds),
             bytes_sent_per_party_per_iteration: mean(|sample| sample.bytes_sent as f64),
             payload_bytes_per_party_per_iteration: mean(|sample| sample.payload_bytes as f64),
